@@ -1,0 +1,24 @@
+/** Up to two letters that stand for a name in an avatar; whole graphemes, so Devanagari stays readable. */
+export function initials(name: string): string {
+  const words = name.trim().split(/\s+/u).filter(Boolean)
+  const first = words[0]
+  if (first === undefined) return '·'
+  const last = words.length > 1 ? words[words.length - 1]! : ''
+  return (firstGrapheme(first) + firstGrapheme(last)).toLocaleUpperCase()
+}
+
+/** A hue in degrees that stays with an id wherever it is shown. */
+export function hueOf(id: string): number {
+  let hash = 2166136261
+  for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 16777619)
+  return HUES[(hash >>> 0) % HUES.length]!
+}
+
+const HUES = [15, 45, 75, 110, 145, 175, 205, 235, 265, 295, 325, 350]
+
+const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+
+function firstGrapheme(word: string): string {
+  for (const { segment } of graphemes.segment(word)) return segment
+  return ''
+}

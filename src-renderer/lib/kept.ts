@@ -1,0 +1,18 @@
+/** Small settings that outlive the window. A browser that forbids storage simply forgets them. */
+export function readKept(name: string): string | null {
+  try {
+    return localStorage.getItem(`tapri.${name}`)
+  } catch {
+    return null
+  }
+}
+
+/** Keeps a setting; an empty value removes it. */
+export function keep(name: string, value: string): void {
+  try {
+    if (value === '') localStorage.removeItem(`tapri.${name}`)
+    else localStorage.setItem(`tapri.${name}`, value)
+  } catch {
+    // The value stays in memory for this window.
+  }
+}

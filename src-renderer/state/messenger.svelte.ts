@@ -1,0 +1,145 @@
+/** The whole window: the groups, which one is open, and the updates that come for them. */
+import type { AppState, Commands, GroupId, GroupSummary } from '../../src-main/api/contract.ts'
+import { AppError, type ErrorCode } from '../../src-main/api/errors.ts'
+import type { Client, ClientListener, Link } from '../client.ts'
+import { Conversation } from './conversation.svelte.ts'
+import { Theme } from './theme.svelte.ts'
+import { Toasts } from './toasts.svelte.ts'
+
+/** With these the messenger cannot run at all. */
+const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'DATA_IN_USE',
+  'STORE_CORRUPT',
+  'KEY_UNREADABLE',
+  'STORE_FAILED',
+])
+
+/** What does not change while the messenger runs. */
+export type About = Omit<AppState, 'groups' | 'name'>
+
+export class Messenger implements ClientListener {
+  readonly toasts = new Toasts()
+  readonly theme = new Theme()
+  link = $state<Link>('connecting')
+  fatal = $state.raw<unknown>(undefined)
+  ready = $state(false)
+  about = $state.raw<About>({ device: '', addresses: [], version: '', dataFolder: '' })
+  name = $state('')
+  /** The group heard from last comes first. */
+  groups = $state.raw<readonly GroupSummary[]>([])
+  activeId = $state<GroupId | undefined>(undefined)
+  /** A person is looking at this window. */
+  watched = $state(false)
+
+  readonly #commands: Commands
+  readonly #client: Client
+  readonly #conversations = new Map<GroupId, Conversation>()
+
+  constructor(client: Client) {
+    this.#client = client
+    this.#commands = client.commands
+    client.listen(this)
+  }
+
+  get active(): GroupSummary | undefined {
+    return this.groups.find((group) => group.id === this.activeId)
+  }
+
+  linkChanged(link: Link): void {
+    this.link = link
+    if (link === 'open') void this.load()
+  }
+
+  groupChanged(group: GroupSummary): void {
+    const known = this.groups.find(({ id }) => id === group.id)
+    const spoke = known === undefined || (group.last !== undefined && !sameLast(known, group))
+    if (spoke) this.groups = [group, ...this.groups.filter(({ id }) => id !== group.id)]
+    else this.groups = this.groups.map((other) => (other.id === group.id ? group : other))
+  }
+
+  messagesDelivered({ group, messages }: Parameters<ClientListener['messagesDelivered']>[0]): void {
+    this.#conversations.get(group)?.deliver(messages)
+  }
+
+  messagesChanged({ group, messages }: Parameters<ClientListener['messagesChanged']>[0]): void {
+    this.#conversations.get(group)?.change(messages)
+  }
+
+  /** Asks for everything; also after a lost link, when updates were missed. */
+  async load(): Promise<void> {
+    try {
+      const { name, groups, ...about } = await this.#commands.getState()
+      this.about = about
+      this.name = name
+      this.groups = [...groups].sort((a, b) => (b.last?.sentAtMs ?? 0) - (a.last?.sentAtMs ?? 0))
+      this.fatal = undefined
+      this.ready = true
+      for (const [id, conversation] of this.#conversations)
+        void conversation.open(groups.find((group) => group.id === id)?.unread ?? 0)
+    } catch (error) {
+      if (error instanceof AppError && FATAL.has(error.code)) this.fatal = error
+      else if (this.link === 'open') this.toasts.problem(error)
+    }
+  }
+
+  /** The messages of a group, loaded the first time they are asked for. */
+  conversation(group: GroupId): Conversation {
+    let conversation = this.#conversations.get(group)
+    if (conversation === undefined) {
+      conversation = new Conversation(group, this.#client)
+      this.#conversations.set(group, conversation)
+      void conversation.open(this.groups.find(({ id }) => id === group)?.unread ?? 0)
+    }
+    return conversation
+  }
+
+  open(group: GroupId): void {
+    this.activeId = group
+  }
+
+  /** Opens the next group of the list, or the previous one. */
+  openNeighbour(step: 1 | -1): void {
+    if (this.groups.length === 0) return
+    const at = this.groups.findIndex(({ id }) => id === this.activeId)
+    const next = at < 0 ? 0 : (at + step + this.groups.length) % this.groups.length
+    this.open(this.groups[next]!.id)
+  }
+
+  async createGroup(name: string): Promise<void> {
+    this.#enter(await this.#commands.createGroup({ name }))
+  }
+
+  async joinGroup(invite: string): Promise<void> {
+    this.#enter(await this.#commands.joinGroup({ invite }))
+  }
+
+  async createInvite(group: GroupId): Promise<string> {
+    return (await this.#commands.createInvite({ group })).invite
+  }
+
+  async setName(name: string): Promise<void> {
+    await this.#commands.setName({ name })
+    this.name = name
+  }
+
+  /** Runs something that may fail; the failure becomes a toast. True when it went well. */
+  async attempt(action: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await action()
+      return true
+    } catch (error) {
+      this.toasts.problem(error)
+      return false
+    }
+  }
+
+  #enter(group: GroupSummary): void {
+    // The update may have come first, and may know more than the answer.
+    if (!this.groups.some(({ id }) => id === group.id)) this.groupChanged(group)
+    this.open(group.id)
+  }
+}
+
+function sameLast(a: GroupSummary, b: GroupSummary): boolean {
+  return a.last?.sentAtMs === b.last?.sentAtMs && a.last?.author === b.last?.author && a.last?.text === b.last?.text
+}
