@@ -43,7 +43,8 @@ export const en = {
   'join.confirm': 'Join group',
   'invite.button': 'Invite',
   'invite.title': 'Invite people to {name}',
-  'invite.hint': 'Send this text to the people you want here. Whoever holds it can join, so share it privately.',
+  'invite.hint':
+    'Send this text to the people you want here. Whoever holds it can join, so share it privately.',
   'invite.making': 'Creating the invite…',
   'invite.text': 'Invite text',
   'invite.copy': 'Copy',

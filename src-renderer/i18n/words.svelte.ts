@@ -46,7 +46,9 @@ export function t(key: MessageKey, values?: Values): string {
   const name = `${language}/${key}`
   let format = formats.get(name)
   if (format === undefined) {
-    format = new IntlMessageFormat(LANGUAGES[language].catalogue[key], words.locale, undefined, { ignoreTag: true })
+    format = new IntlMessageFormat(LANGUAGES[language].catalogue[key], words.locale, undefined, {
+      ignoreTag: true,
+    })
     formats.set(name, format)
   }
   return String(format.format(values))

@@ -38,6 +38,7 @@ function safeHref(link: string): string | undefined {
   if (!URL.canParse(link)) return undefined
   const url = new URL(link)
   // user@host makes a link look like it leads somewhere else.
-  const safe = (url.protocol === 'http:' || url.protocol === 'https:') && url.username === '' && url.password === ''
+  const safe =
+    (url.protocol === 'http:' || url.protocol === 'https:') && url.username === '' && url.password === ''
   return safe ? url.href : undefined
 }

@@ -13,7 +13,10 @@ export function indexAtKey(messages: readonly Message[], key: TimelineKey): numb
 }
 
 /** Index of the message with this id and key, or -1. */
-export function indexOfMessage(messages: readonly Message[], message: { id: string; key: TimelineKey }): number {
+export function indexOfMessage(
+  messages: readonly Message[],
+  message: { id: string; key: TimelineKey },
+): number {
   const index = indexAtKey(messages, message.key)
   return messages[index]?.id === message.id ? index : -1
 }

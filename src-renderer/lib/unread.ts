@@ -4,7 +4,11 @@ import type { EventId, Message } from '../../src-main/api/contract.ts'
  * The delivery index up to which everything was read, given how many messages of others are unread.
  * Undefined when the loaded messages do not reach back far enough to know.
  */
-export function readIndex(messages: readonly Message[], unread: number, isWhole: boolean): number | undefined {
+export function readIndex(
+  messages: readonly Message[],
+  unread: number,
+  isWhole: boolean,
+): number | undefined {
   const indexes = messages.filter((message) => !message.own).map((message) => message.n)
   if (unread === 0) return messages.reduce((most, message) => Math.max(most, message.n), -1)
   if (indexes.length < unread && !isWhole) return undefined

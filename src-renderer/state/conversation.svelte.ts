@@ -9,7 +9,15 @@
  */
 import { flushSync } from 'svelte'
 import { SvelteSet } from 'svelte/reactivity'
-import type { DeviceTag, EventId, GroupId, Message, Page, Quote, TimelineKey } from '../../src-main/api/contract.ts'
+import type {
+  DeviceTag,
+  EventId,
+  GroupId,
+  Message,
+  Page,
+  Quote,
+  TimelineKey,
+} from '../../src-main/api/contract.ts'
 import type { Client } from '../client.ts'
 import { indexOfMessage, insertByKey } from '../lib/ordered.ts'
 import { toggled } from '../lib/reactions.ts'
@@ -124,7 +132,11 @@ export class Conversation {
     this.loadingEarlier = true
     const loads = this.#loads
     try {
-      const page = await this.#client.commands.getTimeline({ group: this.group, before: first.key, limit: PAGE_SIZE })
+      const page = await this.#client.commands.getTimeline({
+        group: this.group,
+        before: first.key,
+        limit: PAGE_SIZE,
+      })
       if (loads !== this.#loads) return
       this.hasEarlier = page.hasEarlier
       this.#insertAbove(page.messages)
@@ -138,7 +150,11 @@ export class Conversation {
     const last = this.messages.at(-1)
     if (last === undefined || !this.hasLater) return
     const loads = this.#loads
-    const page = await this.#client.commands.getTimeline({ group: this.group, after: last.key, limit: PAGE_SIZE })
+    const page = await this.#client.commands.getTimeline({
+      group: this.group,
+      after: last.key,
+      limit: PAGE_SIZE,
+    })
     if (loads !== this.#loads) return
     this.messages = insertByKey(this.messages, page.messages)
     this.hasLater = page.hasLater
@@ -158,7 +174,11 @@ export class Conversation {
   }
 
   /** Sends what was written; it is on screen before this returns. */
-  async send(text: string, replyTo: Quote | undefined, author: { device: DeviceTag; name: string }): Promise<void> {
+  async send(
+    text: string,
+    replyTo: Quote | undefined,
+    author: { device: DeviceTag; name: string },
+  ): Promise<void> {
     this.firstUnreadId = undefined
     void this.toNewest()
     await this.outbox.send(text, replyTo, author)
@@ -190,9 +210,21 @@ export class Conversation {
     if (this.following && !this.hasLater) void this.#markRead()
   }
 
+  /** The reader turned to something else: nothing is on screen any more. */
+  leave(): void {
+    this.#watched = false
+    this.anchorKey = undefined
+    this.following = true
+    this.arrivedBelow = 0
+    this.flashId = undefined
+    this.announced = undefined
+    if (this.#readN >= this.#maxN) this.firstUnreadId = undefined
+  }
+
   /** Takes one late message off the bar, or all. */
   dismissLate(id?: EventId): void {
-    for (const message of this.late) if (id === undefined || message.id === id) this.#lateUnseen.delete(message.id)
+    for (const message of this.late)
+      if (id === undefined || message.id === id) this.#lateUnseen.delete(message.id)
     this.late = id === undefined ? [] : this.late.filter((message) => message.id !== id)
     if (this.#watched) void this.#markRead()
   }

@@ -2,6 +2,7 @@
 import type { AppState, Commands, GroupId, GroupSummary } from '../../src-main/api/contract.ts'
 import { AppError, type ErrorCode } from '../../src-main/api/errors.ts'
 import type { Client, ClientListener, Link } from '../client.ts'
+import { errorSentence } from '../i18n/words.svelte.ts'
 import { Conversation } from './conversation.svelte.ts'
 import { Theme } from './theme.svelte.ts'
 import { Toasts } from './toasts.svelte.ts'
@@ -28,6 +29,8 @@ export class Messenger implements ClientListener {
   /** The group heard from last comes first. */
   groups = $state.raw<readonly GroupSummary[]>([])
   activeId = $state<GroupId | undefined>(undefined)
+  /** The messages of the open group. */
+  conversation = $state.raw<Conversation | undefined>(undefined)
   /** A person is looking at this window. */
   watched = $state(false)
 
@@ -82,19 +85,23 @@ export class Messenger implements ClientListener {
     }
   }
 
-  /** The messages of a group, loaded the first time they are asked for. */
-  conversation(group: GroupId): Conversation {
+  /** Shows a group; its messages are loaded the first time. */
+  open(group: GroupId): void {
+    if (group === this.activeId) return
+    this.activeId = group
     let conversation = this.#conversations.get(group)
     if (conversation === undefined) {
       conversation = new Conversation(group, this.#client)
       this.#conversations.set(group, conversation)
-      void conversation.open(this.groups.find(({ id }) => id === group)?.unread ?? 0)
-    }
-    return conversation
+      void conversation.open(this.active?.unread ?? 0)
+    } else if (conversation.hasLater) void this.attempt(() => conversation!.toNewest())
+    this.conversation = conversation
   }
 
-  open(group: GroupId): void {
-    this.activeId = group
+  /** Shows no group, only the list. */
+  close(): void {
+    this.activeId = undefined
+    this.conversation = undefined
   }
 
   /** Opens the next group of the list, or the previous one. */
@@ -133,6 +140,16 @@ export class Messenger implements ClientListener {
     }
   }
 
+  /** Runs something that may fail; the failure's sentence, for a place of its own, or undefined. */
+  async sentenceOf(action: () => Promise<unknown>): Promise<string | undefined> {
+    try {
+      await action()
+      return undefined
+    } catch (error) {
+      return errorSentence(error)
+    }
+  }
+
   #enter(group: GroupSummary): void {
     // The update may have come first, and may know more than the answer.
     if (!this.groups.some(({ id }) => id === group.id)) this.groupChanged(group)
@@ -141,5 +158,9 @@ export class Messenger implements ClientListener {
 }
 
 function sameLast(a: GroupSummary, b: GroupSummary): boolean {
-  return a.last?.sentAtMs === b.last?.sentAtMs && a.last?.author === b.last?.author && a.last?.text === b.last?.text
+  return (
+    a.last?.sentAtMs === b.last?.sentAtMs &&
+    a.last?.author === b.last?.author &&
+    a.last?.text === b.last?.text
+  )
 }

@@ -35,7 +35,11 @@ export class Outbox {
     return this.list.find((outgoing) => outgoing.message.id === id)
   }
 
-  async send(text: string, replyTo: Quote | undefined, author: { device: DeviceTag; name: string }): Promise<void> {
+  async send(
+    text: string,
+    replyTo: Quote | undefined,
+    author: { device: DeviceTag; name: string },
+  ): Promise<void> {
     const message: Message = {
       id: `local-${++lastNumber}`,
       key: LAST_KEY + String(lastNumber).padStart(12, '0'),
