@@ -14,7 +14,13 @@ export type DeviceTag = string
 export type TimelineKey = string
 
 /** What a link to a group goes through, each step needing the one before. */
-export const CONNECTION_STATES = ['offline', 'transport', 'authenticated', 'admitted', 'synchronised'] as const
+export const CONNECTION_STATES = [
+  'offline',
+  'transport',
+  'authenticated',
+  'admitted',
+  'synchronised',
+] as const
 /**
  * offline: no link. transport: a socket is up (or being dialled). authenticated: Noise proved the peer's key.
  * admitted: the peer proved membership. synchronised: the last exchange ended with equal sets of events.

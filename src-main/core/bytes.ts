@@ -1,0 +1,177 @@
+/**
+ * Canonical binary reading and writing: one value has exactly one encoding, everything else is refused.
+ * varint: minimal LEB128 up to 2^53 - 1. Reader never throws: after a bad read `failed` stays true and
+ * every further read returns zeros, so that a decoder checks once at its end.
+ */
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
+/** Lower-case hex. */
+export function toHex(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) text += HEX[byte]
+  return text
+}
+
+/** Bytes of a hex text; TypeError when it is not one. */
+export function fromHex(text: string): Uint8Array {
+  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) throw new TypeError('not lower-case hex')
+  const bytes = new Uint8Array(text.length / 2)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = parseInt(text.slice(2 * i, 2 * i + 2), 16)
+  return bytes
+}
+
+/** Bytes of a text of ASCII letters, for domain separation. */
+export function ascii(text: string): Uint8Array {
+  return Uint8Array.from(text, (letter) => letter.charCodeAt(0))
+}
+
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
+  let offset = 0
+  for (const part of parts) {
+    joined.set(part, offset)
+    offset += part.length
+  }
+  return joined
+}
+
+/** Same length and same bytes. Not for secrets: it stops at the first difference. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
+}
+
+export class Writer {
+  #bytes = new Uint8Array(256)
+  #length = 0
+
+  byte(value: number): this {
+    this.#reserve(1)[this.#length++] = value
+    return this
+  }
+
+  bytes(value: Uint8Array): this {
+    this.#reserve(value.length).set(value, this.#length)
+    this.#length += value.length
+    return this
+  }
+
+  /** Lower-case hex, written as the bytes it stands for. */
+  hex(value: string): this {
+    return this.bytes(fromHex(value))
+  }
+
+  varint(value: number): this {
+    if (!Number.isSafeInteger(value) || value < 0) throw new TypeError('varint: not an unsigned safe integer')
+    while (value >= 0x80) {
+      this.byte((value % 0x80) | 0x80)
+      value = Math.floor(value / 0x80)
+    }
+    return this.byte(value)
+  }
+
+  /** Unsigned, big-endian, 8 bytes. */
+  uint64(value: bigint): this {
+    this.#reserve(8)
+    new DataView(this.#bytes.buffer).setBigUint64(this.#length, value)
+    this.#length += 8
+    return this
+  }
+
+  /** Length as varint, then the bytes. */
+  block(value: Uint8Array): this {
+    return this.varint(value.length).bytes(value)
+  }
+
+  get length(): number {
+    return this.#length
+  }
+
+  /** A copy of what was written. */
+  finish(): Uint8Array {
+    return this.#bytes.slice(0, this.#length)
+  }
+
+  #reserve(size: number): Uint8Array {
+    if (this.#length + size > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + size))
+      larger.set(this.#bytes)
+      this.#bytes = larger
+    }
+    return this.#bytes
+  }
+}
+
+export class Reader {
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
+  #offset = 0
+  failed = false
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+
+  get offset(): number {
+    return this.#offset
+  }
+
+  get remaining(): number {
+    return this.failed ? 0 : this.#bytes.length - this.#offset
+  }
+
+  byte(): number {
+    return this.#take(1) ? this.#bytes[this.#offset - 1]! : 0
+  }
+
+  /** A view of the next bytes, not a copy. */
+  bytes(length: number): Uint8Array {
+    return this.#take(length) ? this.#bytes.subarray(this.#offset - length, this.#offset) : new Uint8Array(0)
+  }
+
+  hex(length: number): string {
+    return toHex(this.bytes(length))
+  }
+
+  /** At most limit; a longer or non-minimal encoding fails. */
+  varint(limit: number = Number.MAX_SAFE_INTEGER): number {
+    let value = 0
+    for (let scale = 1; ; scale *= 0x80) {
+      const byte = this.byte()
+      value += (byte & 0x7f) * scale
+      const minimal = byte !== 0 || scale === 1
+      if (this.failed || value > limit || (byte < 0x80 && !minimal)) return this.#fail()
+      if (byte < 0x80) return value
+      if (scale > Number.MAX_SAFE_INTEGER / 0x80) return this.#fail()
+    }
+  }
+
+  uint64(): bigint {
+    return this.#take(8) ? this.#view.getBigUint64(this.#offset - 8) : 0n
+  }
+
+  /** Length as varint of at most limit, then the bytes. */
+  block(limit: number): Uint8Array {
+    return this.bytes(this.varint(limit))
+  }
+
+  /** Everything was read, and nothing failed. */
+  isDone(): boolean {
+    return !this.failed && this.#offset === this.#bytes.length
+  }
+
+  #take(length: number): boolean {
+    if (this.failed || this.#offset + length > this.#bytes.length) {
+      this.#fail()
+      return false
+    }
+    this.#offset += length
+    return true
+  }
+
+  #fail(): 0 {
+    this.failed = true
+    return 0
+  }
+}

@@ -1,0 +1,351 @@
+/**
+ * The causal broadcast engine of one group: step(input) -> effects, deterministic, without I/O.
+ *
+ * 1. An event is delivered only after its device's previous event, its dots and its control heads (causal order).
+ * 2. What is delivered depends on the events alone, never on arrival order or on the local clock: time only delays.
+ * 3. Every effect list becomes one storage batch, written before anything is shown or published.
+ *
+ * Source of the delivery rule: causal broadcast by explicit predecessors, as in Birman, Schiper, Stephenson
+ * "Lightweight Causal and Atomic Group Multicast" (1991), with the reduced deltas of core/clock.ts.
+ */
+import type { DeviceTag, EventId, GroupId } from '../api/contract.ts'
+import { equalBytes, fromHex } from './bytes.ts'
+import { Clocks } from './clock.ts'
+import { DeliveryBuffer, type Pending, type Watch } from './delivery.ts'
+import {
+  chainOf,
+  commitTo,
+  decodeEvent,
+  encodeEvent,
+  KIND,
+  type Dot,
+  type Event,
+  type Sha256,
+} from './event.ts'
+import { hlcAt, nextHlc } from './hlc.ts'
+import { History, type Entry } from './history.ts'
+import {
+  GAP_ASK_ALL_AFTER_MS,
+  GAP_ASK_MORE_AFTER_MS,
+  GAP_ASK_SOURCE_AFTER_MS,
+  MAX_CONTROL_HEADS,
+  MAX_DEPS,
+  MAX_FUTURE_EVENTS,
+  MAX_FUTURE_MS,
+  MAX_HELD_EVENTS,
+  MAX_HELD_PER_DEVICE,
+} from './limits.ts'
+import { Roster, type Verify } from './members.ts'
+
+/** The pure functions the engine is built on, and who this device is. */
+export interface EngineParts {
+  group: GroupId
+  self: DeviceTag
+  sha256: Sha256
+  verify: Verify
+  sign: (id: Uint8Array) => Uint8Array
+}
+
+/** nowMs is the reference clock in unix ms; from names the neighbour that handed the bytes over. */
+export type Input =
+  | { type: 'receive'; bytes: Uint8Array; from: string; nowMs: number }
+  | { type: 'append'; kind: number; body: Uint8Array; covers?: EventId | undefined; nowMs: number }
+  | { type: 'tick'; nowMs: number }
+
+/** Why bytes of a peer were not taken. */
+export type Reason =
+  | 'oversized'
+  | 'unknown-version'
+  | 'malformed'
+  | 'bad-signature'
+  | 'fork'
+  | 'commit-mismatch'
+  | 'clock-not-growing'
+  | 'bad-control-head'
+  | 'not-a-member'
+  | 'bad-membership-proof'
+  | 'unknown-device'
+  | 'buffer-full'
+  | 'too-far-ahead'
+  | 'expired'
+
+/** Reasons that whoever hands the bytes on could have seen without knowing anything else. */
+const PROVABLE: ReadonlySet<Reason> = new Set(['oversized', 'unknown-version', 'malformed', 'bad-signature'])
+
+/** Whether a neighbour that forwards such bytes is provably at fault. */
+export function isProvablyBad(reason: Reason): boolean {
+  return PROVABLE.has(reason)
+}
+
+export type Effect =
+  /** Hand on, in this order. */
+  | { type: 'deliver'; event: Event; entry: Entry }
+  /** Valid, and waiting for its past: forward it, it is news. */
+  | { type: 'wait'; event: Event }
+  | { type: 'duplicate'; id: EventId }
+  /** Not taken. from is undefined when nobody in particular is at fault (expired). */
+  | { type: 'refuse'; reason: Reason; from: string | undefined }
+  /** Something is missing for long enough: sync with these neighbours, or with two more, or with all. */
+  | { type: 'ask'; width: 'source' | 'more' | 'all'; sources: string[] }
+
+/** What is known to be missing of one device. */
+export interface Gap {
+  tag: DeviceTag
+  count: number
+}
+
+export class Engine {
+  readonly history = new History()
+  readonly clocks = new Clocks(this.history)
+  readonly roster: Roster
+  readonly #parts: EngineParts
+  readonly #buffer = new DeliveryBuffer()
+  /** Events of devices that the roster does not know yet. */
+  readonly #held = new Map<DeviceTag, { bytes: Uint8Array; from: string }[]>()
+  #heldCount = 0
+  readonly #future = new Map<EventId, { event: Event; from: string }>()
+  /** Control frontier that this device's last message has seen, as a text. */
+  #citedControl = ''
+  #asked = 0
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts
+    this.roster = new Roster(parts.group, parts.sha256, parts.verify)
+  }
+
+  step(input: Input): Effect[] {
+    const effects: Effect[] = []
+    if (input.type === 'receive') this.#receive(input, effects)
+    else if (input.type === 'append') this.#append(input, effects)
+    else this.#tick(input.nowMs, effects)
+    return effects
+  }
+
+  /**
+   * Takes back an event of this device's own delivery log, in its order. Its signature was verified before it was
+   * written. Returns a reason when it does not follow from what was restored before it: the log is damaged.
+   */
+  restore(bytes: Uint8Array): { event: Event; entry: Entry } | { reason: Reason | 'gap' } {
+    const decoded = decodeEvent(bytes, this.#parts.group, this.#parts.sha256)
+    if ('reason' in decoded) return decoded
+    const { event } = decoded
+    if (this.#firstMissing(event)) return { reason: 'gap' }
+    const reason = this.#fault(event)
+    if (reason) return { reason }
+    return { event, entry: this.#accept(event) }
+  }
+
+  /** Events waiting for earlier ones, oldest first. */
+  pending(): Pending[] {
+    return [...this.#buffer.values()]
+  }
+
+  /** How many events of which device are known to exist and missing here. */
+  gaps(): Gap[] {
+    const furthest = new Map<DeviceTag, number>()
+    const tell = (tag: DeviceTag, seq: number) => {
+      if (seq > this.history.chain(tag, 'm').length && seq > (furthest.get(tag) ?? 0)) furthest.set(tag, seq)
+    }
+    const here = new Map<DeviceTag, number>()
+    for (const { event } of this.#buffer.values()) {
+      if (chainOf(event.kind) === 'c') continue
+      tell(event.tag, event.seq - 1)
+      for (const dot of event.deps) tell(dot.tag, dot.seq)
+      here.set(event.tag, (here.get(event.tag) ?? 0) + 1)
+    }
+    return [...furthest].map(([tag, seq]) => ({
+      tag,
+      count: Math.max(1, seq - this.history.chain(tag, 'm').length - (here.get(tag) ?? 0)),
+    }))
+  }
+
+  #receive({ bytes, from, nowMs }: Input & { type: 'receive' }, effects: Effect[]): void {
+    const { group, sha256, verify } = this.#parts
+    const refuse = (reason: Reason) => effects.push({ type: 'refuse', reason, from })
+    const decoded = decodeEvent(bytes, group, sha256)
+    if ('reason' in decoded) return void refuse(decoded.reason)
+    const { event } = decoded
+    if (this.history.get(event.id) || this.#buffer.has(event.id) || this.#future.has(event.id))
+      return void effects.push({ type: 'duplicate', id: event.id })
+    const key = this.roster.keyOf(event)
+    if (!key) {
+      this.#hold(event.tag, bytes, from)
+      return void refuse('unknown-device')
+    }
+    if (!verify(event.signature, fromHex(event.id), key)) return void refuse('bad-signature')
+    if (event.hlc > hlcAt(nowMs + MAX_FUTURE_MS)) {
+      if (this.#future.size < MAX_FUTURE_EVENTS) this.#future.set(event.id, { event, from })
+      return void refuse('too-far-ahead')
+    }
+    this.#insert(event, from, nowMs, effects)
+  }
+
+  /** Delivers a verified event and, iteratively, everything that waited for it; or lets it wait. */
+  #insert(first: Event, firstFrom: string, nowMs: number, effects: Effect[]): void {
+    const ready: { event: Event; from: string; sinceMs: number }[] = [
+      { event: first, from: firstFrom, sinceMs: nowMs },
+    ]
+    for (let next = ready.shift(); next; next = ready.shift()) {
+      const { event, from, sinceMs } = next
+      const refuse = (reason: Reason) => effects.push({ type: 'refuse', reason, from })
+      if (this.history.at(event.tag, chainOf(event.kind), event.seq)) {
+        refuse('fork')
+        continue
+      }
+      const watch = this.#firstMissing(event)
+      if (watch) {
+        if (!this.#buffer.add({ event, from, sinceMs, watch })) refuse('buffer-full')
+        else if (event === first) effects.push({ type: 'wait', event })
+        continue
+      }
+      const fault = this.#fault(event)
+      if (fault) {
+        refuse(fault)
+        continue
+      }
+      effects.push({ type: 'deliver', event, entry: this.#accept(event) })
+      ready.push(...this.#buffer.wake(event, chainOf(event.kind)))
+      if (chainOf(event.kind) === 'c') this.#release(event.tag, nowMs, effects)
+    }
+  }
+
+  /** The one predecessor to wait for, in the order own previous, dots, control heads. */
+  #firstMissing({ tag, kind, seq, deps, controlHeads }: Event): Watch | undefined {
+    const chain = chainOf(kind)
+    if (seq > 1 && !this.history.at(tag, chain, seq - 1)) return { tag, chain, seq: seq - 1 }
+    for (const dot of deps) if (!this.history.at(dot.tag, 'm', dot.seq)) return { ...dot, chain: 'm' }
+    for (const id of controlHeads ?? []) if (!this.history.get(id)) return { id }
+    return undefined
+  }
+
+  /** What is wrong with an event whose past is here. Looks at the event and its past only, so all devices agree. */
+  #fault(event: Event): Reason | undefined {
+    const previous = this.history.previousOf(event)
+    const cited = event.deps.map((dot) => this.history.at(dot.tag, 'm', dot.seq)!)
+    const heads = (event.controlHeads ?? []).map((id) => this.history.get(id)!)
+    const ids = cited.map((entry) => entry.id)
+    if (heads.some((head) => chainOf(head.kind) !== 'c')) return 'bad-control-head'
+    if (!equalBytes(event.commit, commitTo(previous?.id, ids, event.controlHeads, this.#parts.sha256)))
+      return 'commit-mismatch'
+    for (const parent of [...(previous ? [previous] : []), ...cited, ...heads])
+      if (event.hlc <= parent.hlc) return 'clock-not-growing'
+    return this.roster.judge(event)
+  }
+
+  #accept(event: Event): Entry {
+    const entry = this.history.add(event)
+    if (chainOf(event.kind) === 'c') this.roster.apply(event)
+    else if (event.tag === this.#parts.self && event.controlHeads)
+      this.#citedControl = event.controlHeads.join()
+    return entry
+  }
+
+  #append({ kind, body, covers, nowMs }: Input & { type: 'append' }, effects: Effect[]): void {
+    const { self, group, sha256, sign } = this.#parts
+    const seq = this.history.chain(self, chainOf(kind)).length + 1
+    const previous = this.history.previousOf({ tag: self, kind, seq })
+    const isControl = chainOf(kind) === 'c'
+    const deps = isControl ? [] : this.#tips(previous, covers)
+    const depIds = deps.map((dot) => this.history.at(dot.tag, 'm', dot.seq)!.id)
+    const frontier = this.#controlFrontier()
+    const cites = frontier.length > 0 && (isControl || frontier.join() !== this.#citedControl)
+    const controlHeads = cites ? frontier : undefined
+    const event = encodeEvent(
+      {
+        kind,
+        tag: self,
+        seq,
+        hlc: nextHlc(this.history.latest, nowMs),
+        deps,
+        commit: commitTo(previous?.id, depIds, controlHeads, sha256),
+        controlHeads,
+        body,
+      },
+      group,
+      sha256,
+      sign,
+    )
+    this.#insert(event, self, nowMs, effects)
+  }
+
+  /**
+   * The tips to cite: heads that the own previous event does not cover. With more than MAX_DEPS, the oldest, but
+   * first one that covers the event this one answers.
+   */
+  #tips(previous: Entry | undefined, covers: EventId | undefined): Dot[] {
+    const tips = [...this.history.heads.values()].filter((head) => head !== previous)
+    const oldestFirst = tips.sort((a, b) => (a.hlc < b.hlc ? -1 : a.hlc > b.hlc ? 1 : a.tag < b.tag ? -1 : 1))
+    const target = covers === undefined ? undefined : this.history.get(covers)
+    if (tips.length > MAX_DEPS && target) {
+      const covering = tips.findIndex((tip) => tip === target || this.clocks.happensBefore(target, tip))
+      if (covering >= MAX_DEPS) tips.unshift(...tips.splice(covering, 1))
+    }
+    return oldestFirst
+      .slice(0, MAX_DEPS)
+      .map(({ tag, seq }) => ({ tag, seq }))
+      .sort((a, b) => (a.tag < b.tag ? -1 : 1))
+  }
+
+  #controlFrontier(): EventId[] {
+    return [...this.history.controlHeads.values()]
+      .sort((a, b) => (a.hlc < b.hlc ? -1 : 1))
+      .slice(0, MAX_CONTROL_HEADS)
+      .map((entry) => entry.id)
+      .sort()
+  }
+
+  #tick(nowMs: number, effects: Effect[]): void {
+    for (const [id, { event, from }] of this.#future) {
+      if (event.hlc > hlcAt(nowMs + MAX_FUTURE_MS)) continue
+      this.#future.delete(id)
+      this.#insert(event, from, nowMs, effects)
+    }
+    for (let expired = this.#buffer.expire(nowMs); expired > 0; expired--)
+      effects.push({ type: 'refuse', reason: 'expired', from: undefined })
+    this.#askForGaps(nowMs, effects)
+  }
+
+  /** One question per stage and oldest gap: its source first, then two more peers, then all, then again all. */
+  #askForGaps(nowMs: number, effects: Effect[]): void {
+    const sources = new Set<string>()
+    let oldestMs = 0
+    for (const { sinceMs, from } of this.#buffer.values()) {
+      const ageMs = nowMs - sinceMs
+      if (ageMs >= GAP_ASK_SOURCE_AFTER_MS) sources.add(from)
+      if (ageMs > oldestMs) oldestMs = ageMs
+    }
+    if (oldestMs < GAP_ASK_SOURCE_AFTER_MS) this.#asked = 0
+    else if (this.#asked < 1) {
+      this.#asked = 1
+      effects.push({ type: 'ask', width: 'source', sources: [...sources] })
+    } else if (oldestMs >= GAP_ASK_MORE_AFTER_MS && this.#asked < 2) {
+      this.#asked = 2
+      effects.push({ type: 'ask', width: 'more', sources: [...sources] })
+    } else if (oldestMs >= GAP_ASK_ALL_AFTER_MS * (this.#asked - 1)) {
+      this.#asked++
+      effects.push({ type: 'ask', width: 'all', sources: [...sources] })
+    }
+  }
+
+  #hold(tag: DeviceTag, bytes: Uint8Array, from: string): void {
+    const held = this.#held.get(tag) ?? []
+    if (this.#heldCount >= MAX_HELD_EVENTS || held.length >= MAX_HELD_PER_DEVICE) return
+    held.push({ bytes, from })
+    this.#held.set(tag, held)
+    this.#heldCount++
+  }
+
+  /** Looks again at what a device sent before it was known. */
+  #release(tag: DeviceTag, nowMs: number, effects: Effect[]): void {
+    const held = this.#held.get(tag)
+    if (!held || !this.roster.members.has(tag)) return
+    this.#held.delete(tag)
+    this.#heldCount -= held.length
+    for (const { bytes, from } of held) this.#receive({ type: 'receive', bytes, from, nowMs }, effects)
+  }
+}
+
+/** The body kinds whose events are shown in the timeline; the rest changes what is shown. */
+export function isShown(kind: number): boolean {
+  return kind === KIND.message || kind === KIND.notice || kind === KIND.create || kind === KIND.join
+}

@@ -1,0 +1,57 @@
+/**
+ * Every bound of the engine, with its unit. A hostile member can push any of these to the limit, and no further.
+ * Each has a test that reaches it.
+ */
+
+/** One encoded event, all fields. */
+export const MAX_EVENT_SIZE_BYTES = 64 * 1024
+/** The body (later: ciphertext) of one event. */
+export const MAX_BODY_SIZE_BYTES = 48 * 1024
+/** Dots that one event cites; more tips are cited by later events. */
+export const MAX_DEPS = 32
+/** Control heads that one event cites. */
+export const MAX_CONTROL_HEADS = 64
+/** A display name or group name, as UTF-8. */
+export const MAX_NAME_SIZE_BYTES = 256
+
+/** Events of one device that wait for earlier ones. */
+export const MAX_PENDING_PER_DEVICE = 64
+/** Waiting events that one neighbour handed over. */
+export const MAX_PENDING_PER_SOURCE = 512
+/** Waiting events of a group. */
+export const MAX_PENDING_PER_GROUP = 4096
+/** Bytes of waiting events of a group. */
+export const MAX_PENDING_SIZE_BYTES = 8 * 1024 * 1024
+/** An event that waited longer is dropped; sync fetches it again when its past is there. */
+export const MAX_PENDING_AGE_MS = 10 * 60 * 1000
+/** Waiting longer than this, an event is shown greyed; its state is unaffected. */
+export const PREVIEW_AFTER_MS = 3_000
+
+/** Events of devices that are not in the roster yet, kept until its control events arrive. */
+export const MAX_HELD_EVENTS = 512
+export const MAX_HELD_PER_DEVICE = 64
+
+/** An event dated further ahead of the reference clock waits until it is due. */
+export const MAX_FUTURE_MS = 60_000
+/** Events that wait until they are due. */
+export const MAX_FUTURE_EVENTS = 256
+
+/** Ages of the oldest gap at which more peers are asked for it. */
+export const GAP_ASK_SOURCE_AFTER_MS = 400
+export const GAP_ASK_MORE_AFTER_MS = 2_000
+export const GAP_ASK_ALL_AFTER_MS = 10_000
+
+/** Rebuilt clocks kept; the rest is rebuilt from checkpoints on demand. */
+export const MAX_CACHED_CLOCKS = 1_024
+/** Every such event of a device keeps its full clock. */
+export const CLOCK_CHECKPOINT_INTERVAL = 32
+
+/** Devices listed in one clock frame. */
+export const MAX_CLOCK_ENTRIES = 10_000
+/** Payload of one frame of events; a single larger event still travels alone. */
+export const EVENTS_FRAME_SIZE_BYTES = 64 * 1024
+/** Rejected events after which a sync session is ended. */
+export const MAX_REJECTED_PER_SESSION = 64
+/** Addresses taken from one peer, and their length. */
+export const MAX_ADDRESSES = 64
+export const MAX_ADDRESS_SIZE_BYTES = 256
