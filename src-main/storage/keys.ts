@@ -1,0 +1,67 @@
+/**
+ * Where each record lives. First byte: what it is; then the first 16 bytes of the group id, then parts of fixed width,
+ * big-endian, so that byte order is the order we read in and no prefix leaks into another.
+ *
+ *   e group n      -> event bytes, in delivery order: the log, the only truth
+ *   o group key    -> n (6 bytes): the timeline
+ *   r group id16 n -> nothing: reactions (event n) to a message
+ *   s group        -> state record, written in every batch
+ *   g group        -> what makes this device a member: see messenger/membership.ts
+ *   a setting      -> settings of the app
+ */
+import type { EventId, GroupId, TimelineKey } from '../api/contract.ts'
+import { ascii, concat, fromHex } from '../core/bytes.ts'
+
+const N_SIZE = 6
+
+/** Half-open range of keys with a prefix. */
+export interface KeyRange {
+  from: Uint8Array
+  to: Uint8Array
+}
+
+export function encodeN(n: number): Uint8Array {
+  const bytes = new Uint8Array(N_SIZE)
+  for (let i = N_SIZE - 1; i >= 0; i--, n = Math.floor(n / 256)) bytes[i] = n % 256
+  return bytes
+}
+
+/** From the last bytes of a key, or a value. */
+export function decodeN(bytes: Uint8Array): number {
+  return bytes.subarray(-N_SIZE).reduce((n, byte) => n * 256 + byte, 0)
+}
+
+export const eventKey = (group: GroupId, n: number) => concat([prefix('e', group), encodeN(n)])
+export const timelineIndexKey = (group: GroupId, key: TimelineKey) =>
+  concat([prefix('o', group), fromHex(key)])
+export const reactionKey = (group: GroupId, target: EventId, n: number) =>
+  concat([reactionPrefix(group, target), encodeN(n)])
+export const stateKey = (group: GroupId) => prefix('s', group)
+export const groupKey = (group: GroupId) => prefix('g', group)
+export const settingKey = (name: string) => ascii(`a${name}`)
+
+export const eventRange = (group: GroupId): KeyRange => within(prefix('e', group))
+export const timelineRange = (group: GroupId): KeyRange => within(prefix('o', group))
+export const reactionRange = (group: GroupId, target: EventId): KeyRange =>
+  within(reactionPrefix(group, target))
+export const groupsRange = (): KeyRange => within(ascii('g'))
+
+/** All keys that start with a prefix: up to the next prefix of the same length. */
+export function within(start: Uint8Array): KeyRange {
+  const end = start.slice()
+  for (let i = end.length - 1; i >= 0; i--) {
+    if (end[i]! < 0xff) {
+      end[i] = end[i]! + 1
+      return { from: start, to: end.slice(0, i + 1) }
+    }
+  }
+  throw new TypeError('a prefix of nothing but 0xff has no end')
+}
+
+function prefix(table: string, group: GroupId): Uint8Array {
+  return concat([ascii(table), fromHex(group.slice(0, 32))])
+}
+
+function reactionPrefix(group: GroupId, target: EventId): Uint8Array {
+  return concat([prefix('r', group), fromHex(target.slice(0, 32))])
+}
