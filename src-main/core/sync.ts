@@ -14,13 +14,7 @@ import type { DeviceTag } from '../api/contract.ts'
 import { Reader, toHex, Writer, equalBytes, fromHex } from './bytes.ts'
 import type { Chain, Sha256 } from './event.ts'
 import type { Entry, History } from './history.ts'
-import {
-  EVENTS_FRAME_SIZE_BYTES,
-  MAX_ADDRESS_SIZE_BYTES,
-  MAX_ADDRESSES,
-  MAX_CLOCK_ENTRIES,
-  MAX_EVENT_SIZE_BYTES,
-} from './limits.ts'
+import { MAX_ADDRESS_SIZE_BYTES, MAX_ADDRESSES, MAX_CLOCK_ENTRIES, MAX_EVENT_SIZE_BYTES } from './limits.ts'
 
 export interface Hello {
   /** Shows that the sender holds the group's secret; who checks it is up to the caller. 32 bytes. */
@@ -89,22 +83,6 @@ export function decodeEvents(bytes: Uint8Array): Uint8Array[] | undefined {
   return reader.isDone() && events.length > 0 ? events : undefined
 }
 
-/** Splits events into frames of about EVENTS_FRAME_SIZE_BYTES. */
-export function* frameEvents(events: Iterable<Uint8Array>): Generator<Uint8Array[]> {
-  let batch: Uint8Array[] = []
-  let sizeBytes = 0
-  for (const event of events) {
-    if (batch.length > 0 && sizeBytes + event.length > EVENTS_FRAME_SIZE_BYTES) {
-      yield batch
-      batch = []
-      sizeBytes = 0
-    }
-    batch.push(event)
-    sizeBytes += event.length
-  }
-  if (batch.length > 0) yield batch
-}
-
 export type SyncEffect =
   | { type: 'send'; frame: Frame }
   /** Send these events of the log (delivery indices), then call streamed(). */
@@ -120,7 +98,6 @@ export type SyncEffect =
 /** One session after the peer's proof has been checked: start() once, then receive() each frame, hello included. */
 export class SyncSession {
   readonly #history: History
-  readonly #sha256: Sha256
   readonly #addresses: Uint8Array[]
   #hello: Hello
   #helloReceived = false
@@ -130,7 +107,6 @@ export class SyncSession {
 
   constructor(history: History, sha256: Sha256, hello: Omit<Hello, 'digest'>, addresses: Uint8Array[]) {
     this.#history = history
-    this.#sha256 = sha256
     this.#hello = { ...hello, digest: history.digest(sha256) }
     this.#addresses = addresses.slice(0, MAX_ADDRESSES)
   }

@@ -1,0 +1,275 @@
+/** One group as a window sees it: its log turned into messages, pages, reactions, unread and pending. */
+import type {
+  GroupSummary,
+  Message,
+  Page,
+  PendingSummary,
+  Person,
+  Quote,
+  Reaction,
+  TimelineKey,
+} from '../api/contract.ts'
+import { toHex } from '../core/bytes.ts'
+import { isShown } from '../core/engine.ts'
+import { KIND, type Event } from '../core/event.ts'
+import { hlcTimeMs } from '../core/hlc.ts'
+import type { Entry } from '../core/history.ts'
+import { PREVIEW_AFTER_MS } from '../core/limits.ts'
+import { timelineKey } from '../core/timeline.ts'
+import { decodeN, reactionRange, timelineIndexKey, timelineRange } from '../storage/keys.ts'
+import type { Storage } from '../storage/storage.ts'
+import { decodeMessage, decodeReaction, readableName } from './content.ts'
+import { LINK_HOLDS, type Delivered, type GroupLog } from './group-log.ts'
+
+const QUOTE_LENGTH = 200
+const MAX_REACTION_PEOPLE = 20
+const MAX_PREVIEWS = 50
+const MAX_GAPS = 20
+
+/** What the links of a group look like right now; the messenger knows. */
+export interface Presence {
+  connectionOf(peerKey: string): Person['connection']
+  overall(): Person['connection']
+}
+
+export class Group {
+  readonly log: GroupLog
+  readonly #storage: Storage
+  readonly #self: string
+  readonly #presence: Presence
+  #last: { key: TimelineKey; message: NonNullable<GroupSummary['last']> } | undefined
+  #unread = 0
+  #readN: number
+
+  constructor(log: GroupLog, storage: Storage, self: string, readN: number, presence: Presence) {
+    this.log = log
+    this.#storage = storage
+    this.#self = self
+    this.#readN = readN
+    this.#presence = presence
+    this.#unread = this.#countUnread()
+  }
+
+  /** Reads what the group list shows. */
+  async open(): Promise<this> {
+    const { messages } = await this.page({ limit: 1 })
+    const last = messages[0]
+    if (last) this.#last = { key: last.key, message: last }
+    return this
+  }
+
+  get joined(): boolean {
+    return this.log.engine.roster.members.has(this.#self)
+  }
+
+  get readN(): number {
+    return this.#readN
+  }
+
+  summary(nowMs: number): GroupSummary {
+    const { roster } = this.log.engine
+    const { author, text, sentAtMs } = this.#last?.message ?? {}
+    return {
+      id: this.log.group,
+      name: roster.groupName ? readableName(roster.groupName) : '',
+      joined: this.joined,
+      people: this.#people(),
+      connection: this.#presence.overall(),
+      unread: this.#unread,
+      last:
+        author === undefined
+          ? undefined
+          : { author, text: text!.slice(0, QUOTE_LENGTH), sentAtMs: sentAtMs! },
+      pending: this.#pending(nowMs),
+    }
+  }
+
+  /** Takes note of what was delivered and written; returns the ids of messages whose reactions changed. */
+  noteDelivered(delivered: Delivered[]): string[] {
+    const reactedTo = new Set<string>()
+    for (const { event, entry, own } of delivered) {
+      if (event.kind === KIND.message && !own && entry.n > this.#readN) this.#unread++
+      const reaction = decodeReaction(event)
+      if (reaction) reactedTo.add(reaction.target)
+      const key = timelineKey(event)
+      if (isShown(event.kind) && key > (this.#last?.key ?? '')) {
+        const text = decodeMessage(event)?.text ?? ''
+        const message = { author: this.#authorOf(event), text, sentAtMs: hlcTimeMs(event.hlc) }
+        this.#last = { key, message }
+      }
+    }
+    return [...reactedTo]
+  }
+
+  markRead(n: number): void {
+    this.#readN = Math.max(this.#readN, Math.min(n, this.log.engine.history.log.length))
+    this.#unread = this.#countUnread()
+  }
+
+  async page(options: {
+    before?: TimelineKey | undefined
+    after?: TimelineKey | undefined
+    around?: TimelineKey | undefined
+    limit: number
+  }): Promise<Page> {
+    const { before, after, around, limit } = options
+    if (around !== undefined) {
+      const half = Math.ceil(limit / 2)
+      const earlier = await this.#rows({ before: around, limit: half })
+      const later = await this.#rows({ from: around, limit })
+      return {
+        messages: await this.#messages([...earlier.rows, ...later.rows]),
+        hasEarlier: earlier.more,
+        hasLater: later.more,
+      }
+    }
+    if (after !== undefined) {
+      // A key is followed by its own extension: nothing else lies between.
+      const { rows, more } = await this.#rows({ from: `${after}00`, limit })
+      return { messages: await this.#messages(rows), hasEarlier: true, hasLater: more }
+    }
+    const { rows, more } = await this.#rows({ before, limit })
+    return { messages: await this.#messages(rows), hasEarlier: more, hasLater: before !== undefined }
+  }
+
+  /** Delivery indices of the whole timeline, in display order. */
+  async *timeline(): AsyncGenerator<number> {
+    for await (const [, value] of this.#storage.range(timelineRange(this.log.group))) yield decodeN(value)
+  }
+
+  async message(entry: Entry, linkHolds?: boolean): Promise<Message> {
+    return this.messageOf(await this.log.read(entry.n), entry, linkHolds)
+  }
+
+  /** One event of the timeline as a window shows it. */
+  async messageOf(event: Event, entry: Entry, linkHolds?: boolean): Promise<Message> {
+    const content = decodeMessage(event)
+    const replyTo = content?.replyTo
+    const isBridged = content?.author !== undefined
+    return {
+      id: event.id,
+      key: timelineKey(event),
+      n: entry.n,
+      kind: event.kind === KIND.message ? 'message' : 'notice',
+      device: event.tag,
+      author: this.#authorOf(event),
+      via: isBridged ? this.#nameOf(event.tag) : undefined,
+      own: event.tag === this.#self && !isBridged,
+      text: content?.text ?? '',
+      notice:
+        event.kind === KIND.create ? 'group-created' : event.kind === KIND.join ? 'member-joined' : undefined,
+      sentAtMs: hlcTimeMs(event.hlc),
+      replyTo:
+        replyTo !== undefined && (linkHolds ?? (await this.#linkHolds(event)))
+          ? await this.#quote(replyTo)
+          : undefined,
+      reactions: await this.#reactions(event.id),
+    }
+  }
+
+  async #rows(options: { before?: TimelineKey | undefined; from?: TimelineKey; limit: number }) {
+    const { before, from, limit } = options
+    const all = timelineRange(this.log.group)
+    const keyOf = (key: TimelineKey) => timelineIndexKey(this.log.group, key)
+    const found: Uint8Array[] = []
+    const range =
+      from === undefined
+        ? { from: all.from, to: before === undefined ? all.to : keyOf(before), reverse: true }
+        : { from: keyOf(from), to: all.to }
+    for await (const [, value] of this.#storage.range({ ...range, limit: limit + 1 })) found.push(value)
+    const rows = found.slice(0, limit)
+    return { rows: from === undefined ? rows.reverse() : rows, more: found.length > limit }
+  }
+
+  #messages(rows: Uint8Array[]): Promise<Message[]> {
+    return Promise.all(
+      rows.map((value) =>
+        this.message(this.log.engine.history.log[decodeN(value) - 1]!, (value[0]! & LINK_HOLDS) !== 0),
+      ),
+    )
+  }
+
+  async #linkHolds(event: Event): Promise<boolean> {
+    const key = timelineIndexKey(this.log.group, timelineKey(event))
+    const value = await this.#storage.get(key)
+    return value !== undefined && (value[0]! & LINK_HOLDS) !== 0
+  }
+
+  async #quote(id: string): Promise<Quote | undefined> {
+    const entry = this.log.engine.history.get(id)
+    if (!entry) return undefined
+    const event = await this.log.read(entry.n)
+    const text = decodeMessage(event)?.text ?? ''
+    return { id, key: timelineKey(event), author: this.#authorOf(event), text: text.slice(0, QUOTE_LENGTH) }
+  }
+
+  /** Per device and emoji the latest in timeline order holds; each device is counted once. */
+  async #reactions(target: string): Promise<Reaction[]> {
+    const latest = new Map<string, { key: TimelineKey; on: boolean; emoji: string; tag: string }>()
+    for await (const [key] of this.#storage.range(reactionRange(this.log.group, target))) {
+      const event = await this.log.read(decodeN(key))
+      const reaction = decodeReaction(event)
+      if (!reaction || reaction.target !== target) continue
+      const slot = `${event.tag} ${reaction.emoji}`
+      const at = timelineKey(event)
+      if (at > (latest.get(slot)?.key ?? ''))
+        latest.set(slot, { key: at, on: reaction.on, emoji: reaction.emoji, tag: event.tag })
+    }
+    const byEmoji = new Map<string, string[]>()
+    for (const { on, emoji, tag } of [...latest.values()].sort((a, b) => (a.key < b.key ? -1 : 1)))
+      if (on) byEmoji.set(emoji, [...(byEmoji.get(emoji) ?? []), tag])
+    return [...byEmoji].map(([emoji, tags]) => ({
+      emoji,
+      count: tags.length,
+      mine: tags.includes(this.#self),
+      people: tags.slice(0, MAX_REACTION_PEOPLE).map((tag) => this.#nameOf(tag)),
+    }))
+  }
+
+  #pending(nowMs: number): PendingSummary {
+    const pending = this.log.engine.pending()
+    const gaps = this.log.engine.gaps()
+    const missingOf = (tag: string) => gaps.find((gap) => gap.tag === tag)?.count ?? 1
+    const preview = pending
+      .filter(({ event, sinceMs }) => event.kind === KIND.message && nowMs - sinceMs >= PREVIEW_AFTER_MS)
+      .slice(0, MAX_PREVIEWS)
+      .map(({ event, watch }) => {
+        const on = 'id' in watch ? event.tag : watch.tag
+        return {
+          id: event.id,
+          author: this.#authorOf(event),
+          text: decodeMessage(event)?.text ?? '',
+          sentAtMs: hlcTimeMs(event.hlc),
+          waitingFor: missingOf(on),
+          waitingOn: this.#nameOf(on),
+        }
+      })
+    const missing = gaps
+      .slice(0, MAX_GAPS)
+      .map(({ tag, count }) => ({ device: tag, name: this.#nameOf(tag), count }))
+    return { count: pending.length, missing, preview }
+  }
+
+  #people(): Person[] {
+    return [...this.log.engine.roster.members.values()].map(({ tag, publicKey, name }) => {
+      const isSelf = tag === this.#self
+      const connection = isSelf ? 'synchronised' : this.#presence.connectionOf(toHex(publicKey))
+      const online = isSelf || connection === 'admitted' || connection === 'synchronised'
+      return { device: tag, name: readableName(name), online, connection, isSelf }
+    })
+  }
+
+  #authorOf(event: Event): string {
+    return decodeMessage(event)?.author ?? this.#nameOf(event.tag)
+  }
+
+  #nameOf(tag: string): string {
+    const member = this.log.engine.roster.members.get(tag)
+    return member ? readableName(member.name) : tag.slice(0, 8)
+  }
+
+  #countUnread(): number {
+    const isUnread = (entry: Entry) => entry.kind === KIND.message && entry.tag !== this.#self
+    return this.log.engine.history.log.slice(this.#readN).filter(isUnread).length
+  }
+}

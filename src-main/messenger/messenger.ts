@@ -1,0 +1,545 @@
+/**
+ * The application: opens the parts, feeds events to the groups' engines, carries out what follows, and implements the
+ * contract that windows talk to.
+ */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { AppState, Commands, GroupId, GroupSummary, UpdateName } from '../api/contract.ts'
+import { AppError } from '../api/errors.ts'
+import type { Diagnostics, OperatorCommands } from '../api/operator.ts'
+import { deviceTag, encodeEvent, commitTo, KIND, NO_GROUP } from '../core/event.ts'
+import { hlcAt } from '../core/hlc.ts'
+import { encodeCreate, encodeJoin, joinStatement } from '../core/members.ts'
+import { decodeEvents } from '../core/sync.ts'
+import { type Crypto, type KeyPair } from '../crypto/crypto.ts'
+import { loadDeviceKey } from '../crypto/device-key.ts'
+import { sodiumCrypto } from '../crypto/sodium.ts'
+import { createLibp2pNetwork } from '../network/libp2p/node.ts'
+import type { Network, PeerKey, Verdict } from '../network/network.ts'
+import { groupKey, groupsRange, settingKey } from '../storage/keys.ts'
+import { openLevelStorage } from '../storage/level.ts'
+import type { Storage } from '../storage/storage.ts'
+import { checked } from './arguments.ts'
+import { decodeMessage, encodeMessage, encodeReaction } from './content.ts'
+import { Counters } from './counters.ts'
+import { Group } from './group.ts'
+import { GroupLog, type Delivered } from './group-log.ts'
+import { Links } from './links.ts'
+import {
+  decodeInvite,
+  decodeMembership,
+  encodeInvite,
+  encodeMembership,
+  inviteKeyOf,
+  topicOf,
+  type Membership,
+} from './membership.ts'
+import { Outbox } from './outbox.ts'
+import { ReferenceClock } from './reference-clock.ts'
+import { Syncing } from './syncing.ts'
+import { writeTrace } from './trace.ts'
+
+const VERSION = '0.1.0'
+const TICK_MS = 200
+/** A look at a random member's clock now and then finds whatever gossip lost. */
+const ANTI_ENTROPY_MS = 5_000
+/** Changes of a group within this time are told to windows once. */
+const SUMMARY_DELAY_MS = 50
+const MAX_MESSAGES_PER_UPDATE = 100
+const INVITE_ADDRESSES = 8
+const utf8 = new TextEncoder()
+
+export interface MessengerOptions {
+  dataFolder: string
+  /** Multiaddresses to listen on. */
+  listen: string[]
+  mdns: boolean
+  /** Name for a fresh data folder; kept from then on. */
+  name?: string | undefined
+  /** Artificial delay of everything received, for demos. */
+  delayMs?: number | undefined
+}
+
+/** What a messenger is made of; tests and simulations put other implementations in. */
+export interface MessengerParts {
+  storage: Storage
+  network: Network
+  crypto: Crypto
+  key: KeyPair
+  dataFolder: string
+  name?: string | undefined
+  nowMs?: () => number
+}
+
+interface OpenGroup {
+  group: Group
+  log: GroupLog
+  secret: Uint8Array
+  membership: Membership
+  topic: string
+  outbox: Outbox
+  summaryTimer: NodeJS.Timeout | undefined
+}
+
+/**
+ * Opens the data folder and goes online. Fails with AppError DATA_IN_USE, STORE_CORRUPT, STORE_FAILED or
+ * KEY_UNREADABLE; nothing is left open then.
+ */
+export async function openMessenger(options: MessengerOptions): Promise<Messenger> {
+  const { dataFolder, listen, mdns, name, delayMs } = options
+  await mkdir(dataFolder, { recursive: true, mode: 0o700 })
+  const storage = await openLevelStorage(join(dataFolder, 'store'))
+  try {
+    const key = await loadDeviceKey(dataFolder, sodiumCrypto)
+    const network = createLibp2pNetwork({ secretKey: key.secretKey, listen, mdns, delayMs: delayMs ?? 0 })
+    return await Messenger.start({ storage, network, crypto: sodiumCrypto, key, dataFolder, name })
+  } catch (error) {
+    await storage.close()
+    throw error
+  }
+}
+
+export class Messenger {
+  readonly commands: Commands
+  readonly operator: OperatorCommands
+  readonly #parts: MessengerParts
+  readonly #self: string
+  readonly #groups = new Map<GroupId, OpenGroup>()
+  readonly #links: Links
+  readonly #syncing: Syncing
+  readonly #counters = new Counters()
+  readonly #clock: ReferenceClock
+  readonly #listeners = new Set<(name: UpdateName, argument: unknown) => void>()
+  #name = ''
+  #timers: NodeJS.Timeout[] = []
+  #closing: Promise<void> | undefined
+
+  private constructor(parts: MessengerParts, incarnation: Uint8Array) {
+    this.#parts = parts
+    const { network, crypto, key } = parts
+    this.#self = deviceTag(key.publicKey, crypto.sha256)
+    this.#clock = new ReferenceClock(parts.nowMs ?? Date.now)
+    this.#links = new Links(network, () => this.#allChanged())
+    this.#syncing = new Syncing({
+      network,
+      crypto,
+      groups: this.#groups,
+      incarnation,
+      nowMs: () => this.#clock.now(),
+      addresses: () => [...network.addresses(), ...this.#links.addresses()],
+      onAddresses: (group, addresses) => this.#learn(group, addresses),
+      onPeerClock: (peer, offsetMs) => this.#clock.note(peer, offsetMs),
+      onAdmitted: (group, peer) => this.#links.setAdmitted(group, peer, 'admitted'),
+      onSynchronised: (group, peer) => this.#synchronised(group, peer),
+      onForkSuspected: () => this.#counters.forksSuspected++,
+      onFault: (peer, reason) => this.#counters.refuse(reason, peer),
+    })
+    this.commands = checked(this.#makeCommands())
+    this.operator = checked(this.#makeOperatorCommands())
+  }
+
+  static async start(parts: MessengerParts): Promise<Messenger> {
+    const { storage, network, crypto } = parts
+    let incarnation = await storage.get(settingKey('incarnation'))
+    if (!incarnation) {
+      incarnation = crypto.randomBytes(8)
+      await storage.write({ put: [[settingKey('incarnation'), incarnation]] }, { durable: true })
+    }
+    const messenger = new Messenger(parts, incarnation)
+    const name = await storage.get(settingKey('name'))
+    if (name) messenger.#name = new TextDecoder().decode(name)
+    else if (parts.name !== undefined) await messenger.#setName(parts.name)
+    for await (const [, value] of storage.range(groupsRange())) await messenger.#open(decodeMembership(value))
+    await network.start({
+      onPeer: (peer, connected) => messenger.#onPeer(peer, connected),
+      onTopicPeer: (topic, peer, joined) => messenger.#onTopicPeer(topic, peer, joined),
+      onGossip: (topic, from, data) => messenger.#onGossip(topic, from, data),
+      onStream: (stream) => void messenger.#syncing.answer(stream),
+      onDiscovered: (addresses) => messenger.#links.learn(addresses),
+      onRefused: (peer, reason) => messenger.#counters.refuse(reason, peer),
+    })
+    for (const { topic } of messenger.#groups.values()) network.join(topic)
+    messenger.#timers = [
+      setInterval(() => messenger.#tick(), TICK_MS),
+      setInterval(() => messenger.#syncWithAnyone(), ANTI_ENTROPY_MS),
+    ]
+    messenger.#tick()
+    return messenger
+  }
+
+  /** Tells the listener every update until the returned function is called. */
+  onUpdate(listener: (name: UpdateName, argument: unknown) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Writes what is to be written and closes everything. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer)
+    this.#links.stop()
+    this.#syncing.stop()
+    for (const { outbox, summaryTimer } of this.#groups.values()) {
+      clearTimeout(summaryTimer)
+      outbox.stop()
+    }
+    await this.#parts.network.stop()
+    for (const { log } of this.#groups.values()) await log.flushed().catch(() => {})
+    await this.#parts.storage.close()
+    this.#listeners.clear()
+  }
+
+  #makeCommands(): Commands {
+    return {
+      getState: async () => this.#state(),
+      setName: ({ name }) => this.#setName(name),
+      createGroup: ({ name }) => this.#createGroup(name),
+      createInvite: async ({ group }) => ({ invite: this.#invite(this.#demandJoined(group)) }),
+      joinGroup: ({ invite }) => this.#joinGroup(invite),
+      getTimeline: ({ group, ...page }) => this.#demand(group).group.page(page),
+      post: async ({ group, text, replyTo }) => {
+        const open = this.#demandJoined(group)
+        const { event, entry } = await this.#post(
+          open,
+          KIND.message,
+          encodeMessage({ text, replyTo }),
+          replyTo,
+        )
+        return open.group.messageOf(event, entry)
+      },
+      react: async ({ group, target, emoji, on }) => {
+        const body = encodeReaction({ target, emoji, on })
+        await this.#post(this.#demandJoined(group), KIND.reaction, body, target)
+      },
+      markRead: async ({ group, n }) => {
+        const open = this.#demand(group)
+        open.group.markRead(n)
+        open.membership.readN = open.group.readN
+        await this.#saveMembership(open.membership)
+        this.#changed(open)
+      },
+    }
+  }
+
+  #makeOperatorCommands(): OperatorCommands {
+    return {
+      postBridged: async ({ group, text, author, replyTo, line, notice }) => {
+        const body = encodeMessage({ text, replyTo, author, line })
+        const kind = notice ? KIND.notice : KIND.message
+        const { event } = await this.#post(this.#demandJoined(group), kind, body, replyTo)
+        return { id: event.id }
+      },
+      setReachable: ({ peers }) => {
+        const allowed = peers === 'all' ? undefined : new Set(peers)
+        return this.#links.setReachable((peer) => allowed === undefined || allowed.has(peer))
+      },
+      getPeerKey: async () => ({ peer: this.#parts.network.self }),
+      getDiagnostics: async () => this.#diagnostics(),
+      getLines: async ({ group }) => {
+        const { log } = this.#demand(group)
+        const lines: [number, string][] = []
+        for (const { n, id } of log.engine.history.log) {
+          const line = decodeMessage(await log.read(n))?.line
+          if (line !== undefined) lines.push([line, id])
+        }
+        return { lines }
+      },
+      writeTrace: async ({ group, folder }) => ({
+        file: await writeTrace(this.#demand(group).group, this.#self, folder),
+      }),
+    }
+  }
+
+  #state(): AppState {
+    return {
+      device: this.#self,
+      name: this.#name,
+      groups: [...this.#groups.values()].map((open) => this.#summary(open)),
+      addresses: this.#parts.network.addresses(),
+      version: VERSION,
+      dataFolder: this.#parts.dataFolder,
+    }
+  }
+
+  async #setName(name: string): Promise<void> {
+    this.#name = name
+    await this.#parts.storage.write({ put: [[settingKey('name'), utf8.encode(name)]] }, { durable: true })
+  }
+
+  /** The first event of a group: its id is the group's id, and it makes this device the first member. */
+  async #createGroup(name: string): Promise<GroupSummary> {
+    const { crypto, key, network } = this.#parts
+    const secret = crypto.randomBytes(32)
+    const body = encodeCreate({
+      publicKey: key.publicKey,
+      inviteKey: inviteKeyOf(secret, crypto).publicKey,
+      nonce: crypto.randomBytes(16),
+      groupName: utf8.encode(name),
+      memberName: utf8.encode(this.#name || '?'),
+    })
+    const fields = {
+      kind: KIND.create,
+      tag: this.#self,
+      seq: 1,
+      hlc: hlcAt(this.#clock.now()),
+      deps: [],
+      commit: commitTo(undefined, [], undefined, crypto.sha256),
+      body,
+    }
+    const sign = (id: Uint8Array) => crypto.sign(id, key.secretKey)
+    const event = encodeEvent(fields, NO_GROUP, crypto.sha256, sign)
+    const membership: Membership = { group: event.id, secret, readN: 0, addresses: [] }
+    await this.#saveMembership(membership)
+    const open = await this.#open(membership)
+    await open.log.receive([event.bytes], network.self, this.#clock.now()).written
+    network.join(open.topic)
+    return this.#summary(open)
+  }
+
+  async #joinGroup(invite: string): Promise<GroupSummary> {
+    const membership = decodeInvite(invite, this.#parts.crypto)
+    const known = this.#groups.get(membership.group)
+    if (known) {
+      if (known.group.joined) throw new AppError('ALREADY_MEMBER', 'You are already in this group.')
+      this.#learn(membership.group, membership.addresses)
+      return this.#summary(known)
+    }
+    await this.#saveMembership(membership)
+    const open = await this.#open(membership)
+    this.#parts.network.join(open.topic)
+    for (const peer of this.#parts.network.peers()) this.#syncing.start(membership.group, peer)
+    this.#links.dialDue(this.#clock.now())
+    this.#changed(open)
+    return this.#summary(open)
+  }
+
+  #invite({ membership }: OpenGroup): string {
+    const { network, crypto } = this.#parts
+    const addresses = [...network.addresses(), ...this.#links.addresses()].slice(0, INVITE_ADDRESSES)
+    return encodeInvite({ ...membership, addresses }, crypto)
+  }
+
+  async #open(membership: Membership): Promise<OpenGroup> {
+    const { storage, network, crypto, key } = this.#parts
+    const id = membership.group
+    const parts = {
+      group: id,
+      self: this.#self,
+      sha256: crypto.sha256,
+      verify: crypto.verify,
+      sign: (eventId: Uint8Array) => crypto.sign(eventId, key.secretKey),
+    }
+    const log = await GroupLog.open(parts, storage, {
+      onDelivered: (delivered) => this.#delivered(id, delivered),
+      onPendingChanged: () => this.#changed(this.#groups.get(id)),
+      onRefused: (reason, from) => this.#counters.refuse(reason, from),
+      onDuplicate: () => this.#counters.duplicates++,
+      onAsk: (width, sources) => this.#ask(id, width, sources),
+    })
+    const presence = {
+      connectionOf: (peer: PeerKey) => this.#links.connectionOf(id, peer),
+      overall: () => this.#links.overall(id),
+    }
+    const group = await new Group(log, storage, this.#self, membership.readN, presence).open()
+    const topic = topicOf(membership.secret, crypto)
+    const open: OpenGroup = {
+      group,
+      log,
+      secret: membership.secret,
+      membership,
+      topic,
+      outbox: new Outbox(network, topic),
+      summaryTimer: undefined,
+    }
+    this.#groups.set(id, open)
+    this.#links.learn(membership.addresses)
+    return open
+  }
+
+  /** Own event: on disk first, then to windows (onDelivered), then to the network. */
+  async #post(open: OpenGroup, kind: number, body: Uint8Array, target?: string): Promise<Delivered> {
+    const { history } = open.log.engine
+    if (target !== undefined && history.get(target)?.kind !== KIND.message)
+      throw new AppError('UNKNOWN_MESSAGE', 'The message you answer is not here yet.')
+    const delivered = await open.log.append(kind, body, this.#clock.now(), target)
+    open.outbox.push(delivered.event.bytes)
+    return delivered
+  }
+
+  #delivered(id: GroupId, delivered: Delivered[]): void {
+    const open = this.#groups.get(id)
+    if (!open) return
+    const reactedTo = open.group.noteDelivered(delivered)
+    this.#changed(open)
+    if (this.#listeners.size > 0)
+      this.#announce(open, delivered, reactedTo).catch((error: unknown) => {
+        console.error('Updates could not be built:', error)
+      })
+  }
+
+  async #announce({ group, log }: OpenGroup, delivered: Delivered[], reactedTo: string[]): Promise<void> {
+    const id = log.group
+    for (let i = 0; i < delivered.length; i += MAX_MESSAGES_PER_UPDATE) {
+      const shown = delivered
+        .slice(i, i + MAX_MESSAGES_PER_UPDATE)
+        .filter(({ event }) => event.kind !== KIND.reaction)
+      const messages = await Promise.all(shown.map(({ event, entry }) => group.messageOf(event, entry)))
+      if (messages.length > 0) this.#tell('messagesDelivered', { group: id, messages })
+    }
+    const targets = reactedTo
+      .map((target) => log.engine.history.get(target))
+      .filter((entry) => entry !== undefined)
+    const messages = await Promise.all(targets.map((entry) => group.message(entry)))
+    if (messages.length > 0) this.#tell('messagesChanged', { group: id, messages })
+  }
+
+  #onPeer(peer: PeerKey, connected: boolean): void {
+    this.#links.onPeer(peer, connected)
+    if (!connected) return this.#clock.forget(peer)
+    // One of the two begins; a newcomer that waits to be admitted always does.
+    for (const [id, open] of this.#groups)
+      if (peer > this.#parts.network.self || !open.group.joined) this.#syncing.start(id, peer)
+  }
+
+  /** Between a link coming up and the subscription being known, gossip passes this peer by: pull once. */
+  #onTopicPeer(topic: string, peer: PeerKey, joined: boolean): void {
+    if (!joined) return
+    for (const [id, open] of this.#groups) if (open.topic === topic) this.#syncing.start(id, peer)
+  }
+
+  async #onGossip(topic: string, from: PeerKey, data: Uint8Array): Promise<Verdict> {
+    const open = [...this.#groups.values()].find((candidate) => candidate.topic === topic)
+    if (!open) return 'ignore'
+    const events = decodeEvents(data)
+    if (!events) {
+      this.#counters.refuse('malformed', from)
+      return 'reject'
+    }
+    const { verdict, written } = open.log.receive(events, from, this.#clock.now())
+    written.catch((error: unknown) => console.error('Gossip could not be written:', error))
+    return verdict
+  }
+
+  async #synchronised(id: GroupId, peer: PeerKey): Promise<void> {
+    const open = this.#groups.get(id)
+    if (!open) return
+    this.#links.setAdmitted(id, peer, 'synchronised')
+    if (!open.group.joined && open.log.engine.roster.groupName) await this.#enter(open)
+  }
+
+  /** This device's own entrance, once everything that came before it is here. */
+  async #enter(open: OpenGroup): Promise<void> {
+    const { crypto, key } = this.#parts
+    const { secretKey } = inviteKeyOf(open.secret, crypto)
+    const proof = crypto.sign(joinStatement(open.log.group, key.publicKey), secretKey)
+    const memberName = utf8.encode(this.#name || '?')
+    const body = encodeJoin({ publicKey: key.publicKey, proof, memberName })
+    const delivered = await open.log.append(KIND.join, body, this.#clock.now())
+    open.outbox.push(delivered.event.bytes)
+    for (const peer of this.#links.admitted(open.log.group)) this.#syncing.start(open.log.group, peer)
+  }
+
+  #ask(id: GroupId, width: 'source' | 'more' | 'all', sources: string[]): void {
+    const admitted = this.#links.admitted(id)
+    const others = shuffled(admitted.filter((peer) => !sources.includes(peer)))
+    const asked =
+      width === 'source'
+        ? admitted.filter((peer) => sources.includes(peer))
+        : others.slice(0, width === 'more' ? 2 : others.length)
+    for (const peer of asked.length > 0 ? asked : admitted) this.#syncing.start(id, peer)
+  }
+
+  #syncWithAnyone(): void {
+    for (const id of this.#groups.keys()) {
+      const [peer] = shuffled(this.#links.admitted(id))
+      if (peer) this.#syncing.start(id, peer)
+    }
+  }
+
+  #tick(): void {
+    const nowMs = this.#clock.now()
+    this.#links.dialDue(nowMs)
+    for (const open of this.#groups.values()) {
+      if (open.log.engine.pending().length > 0) this.#changed(open)
+      open.log.tick(nowMs).catch((error: unknown) => console.error('The store failed:', error))
+    }
+  }
+
+  #learn(id: GroupId, addresses: string[]): void {
+    this.#links.learn(addresses)
+    const open = this.#groups.get(id)
+    if (!open) return
+    const known = new Set(open.membership.addresses)
+    const fresh = addresses.filter((address) => !known.has(address) && this.#isOthers(address))
+    if (fresh.length === 0) return
+    open.membership.addresses = [...fresh, ...open.membership.addresses].slice(0, 64)
+    this.#saveMembership(open.membership).catch((error: unknown) => console.error('The store failed:', error))
+  }
+
+  #isOthers(address: string): boolean {
+    const { network } = this.#parts
+    const peer = network.peerOf(address)
+    return peer !== undefined && peer !== network.self
+  }
+
+  async #saveMembership(membership: Membership): Promise<void> {
+    const row = [groupKey(membership.group), encodeMembership(membership)] as const
+    await this.#parts.storage.write({ put: [row] }, { durable: true })
+  }
+
+  #demand(id: GroupId): OpenGroup {
+    const open = this.#groups.get(id)
+    if (!open) throw new AppError('UNKNOWN_GROUP', 'This app is not in that group.')
+    return open
+  }
+
+  #demandJoined(id: GroupId): OpenGroup {
+    const open = this.#demand(id)
+    if (open.group.joined) return open
+    throw new AppError('NOT_JOINED_YET', 'Still joining: no member of the group has answered yet.')
+  }
+
+  #diagnostics(): Diagnostics {
+    const logs = [...this.#groups.values()].map(({ log }) => log)
+    const sum = (of: (log: GroupLog) => number) => logs.reduce((total, log) => total + of(log), 0)
+    return {
+      ...this.#counters.report(),
+      delivered: sum((log) => log.engine.history.log.length),
+      pending: sum((log) => log.engine.pending().length),
+      wireBytes: this.#parts.network.wireBytes(),
+      metadataBytes: sum((log) => log.metadataBytes),
+      eventBytes: sum((log) => log.eventBytes),
+    }
+  }
+
+  #summary(open: OpenGroup): GroupSummary {
+    return open.group.summary(this.#clock.now())
+  }
+
+  #allChanged(): void {
+    for (const open of this.#groups.values()) this.#changed(open)
+  }
+
+  #changed(open: OpenGroup | undefined): void {
+    if (!open || open.summaryTimer || this.#listeners.size === 0) return
+    open.summaryTimer = setTimeout(() => {
+      open.summaryTimer = undefined
+      this.#tell('groupChanged', this.#summary(open))
+    }, SUMMARY_DELAY_MS)
+  }
+
+  #tell(name: UpdateName, argument: unknown): void {
+    for (const listener of this.#listeners) listener(name, argument)
+  }
+}
+
+function shuffled<T>(items: T[]): T[] {
+  return items
+    .map((item) => ({ item, at: Math.random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item)
+}

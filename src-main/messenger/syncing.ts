@@ -1,0 +1,273 @@
+/**
+ * Runs sync sessions over streams: one at a time per peer and group that this side started, and as many as the network
+ * admits that others started. Reading and sending go on side by side, or two full peers would wait for each other.
+ */
+import type { GroupId } from '../api/contract.ts'
+import { EVENTS_FRAME_SIZE_BYTES, MAX_REJECTED_PER_SESSION } from '../core/limits.ts'
+import { decodeFrame, encodeFrame, SyncSession, type Frame, type SyncEffect } from '../core/sync.ts'
+import type { Crypto } from '../crypto/crypto.ts'
+import type { FrameStream, Network, PeerKey } from '../network/network.ts'
+import type { GroupLog } from './group-log.ts'
+import { helloProof } from './membership.ts'
+
+/** What a session needs to know about a group. */
+export interface SyncGroup {
+  log: GroupLog
+  secret: Uint8Array
+}
+
+export interface SyncParts {
+  network: Network
+  crypto: Crypto
+  groups: ReadonlyMap<GroupId, SyncGroup>
+  /** Names this device's store. */
+  incarnation: Uint8Array
+  nowMs(): number
+  addresses(): string[]
+  onAddresses(group: GroupId, addresses: string[]): void
+  onPeerClock(peer: PeerKey, offsetMs: number): void
+  onAdmitted(group: GroupId, peer: PeerKey): void
+  /** Both sides have given all they had. */
+  onSynchronised(group: GroupId, peer: PeerKey): Promise<void>
+  onForkSuspected(): void
+  /** A session ended for a reason that is the peer's. */
+  onFault(peer: PeerKey, reason: SyncFault): void
+}
+
+export type SyncFault = 'bad-frame' | 'unexpected-frame' | 'not-admitted' | 'too-many-refused'
+
+const FIRST_FRAME_TIMEOUT_MS = 10_000
+const MAX_SENT_FRAMES_WAITING = 64
+
+class Fault extends Error {
+  readonly reason: SyncFault
+  constructor(reason: SyncFault) {
+    super(reason)
+    this.reason = reason
+  }
+}
+
+export class Syncing {
+  readonly #parts: SyncParts
+  readonly #running = new Set<string>()
+  readonly #again = new Set<string>()
+  readonly #streams = new Set<FrameStream>()
+  #stopped = false
+
+  constructor(parts: SyncParts) {
+    this.#parts = parts
+  }
+
+  /** Starts a session soon; when one runs already, one more follows it. Failures are the next session's business. */
+  start(group: GroupId, peer: PeerKey): void {
+    const slot = `${group} ${peer}`
+    if (this.#stopped) return
+    if (this.#running.has(slot)) return void this.#again.add(slot)
+    this.#running.add(slot)
+    void this.#initiate(group, peer).finally(() => {
+      this.#running.delete(slot)
+      if (this.#again.delete(slot)) this.start(group, peer)
+    })
+  }
+
+  /** Answers a stream that a peer opened. Never throws. */
+  async answer(stream: FrameStream): Promise<void> {
+    await this.#run(stream, async (frames) => {
+      const first = await frames.next()
+      if (!first || first.type !== 'hello') throw new Fault('bad-frame')
+      const group = this.#groupWith(stream.peer, first.proof)
+      if (!group) {
+        await stream.send(encodeFrame({ type: 'refuse' }))
+        throw new Fault('not-admitted')
+      }
+      return { group, first }
+    })
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const stream of this.#streams) stream.abort('the app is closing')
+  }
+
+  async #initiate(group: GroupId, peer: PeerKey): Promise<void> {
+    let stream: FrameStream
+    try {
+      stream = await this.#parts.network.openStream(peer)
+    } catch {
+      return
+    }
+    await this.#run(stream, () => Promise.resolve({ group, first: undefined }))
+  }
+
+  async #run(
+    stream: FrameStream,
+    admit: (frames: Frames) => Promise<{ group: GroupId; first: Frame | undefined }>,
+  ): Promise<void> {
+    this.#streams.add(stream)
+    try {
+      const frames = new Frames(stream)
+      const { group, first } = await admit(frames)
+      await this.#converse(stream, frames, group, first)
+      await stream.close()
+    } catch (error) {
+      if (error instanceof Fault) this.#parts.onFault(stream.peer, error.reason)
+      stream.abort(error instanceof Error ? error.message : 'failed')
+    } finally {
+      this.#streams.delete(stream)
+    }
+  }
+
+  async #converse(stream: FrameStream, frames: Frames, id: GroupId, first?: Frame): Promise<void> {
+    const { groups, network, crypto, incarnation, nowMs, addresses } = this.#parts
+    const { peer } = stream
+    const group = groups.get(id)
+    if (!group) return
+    const { log, secret } = group
+    await log.flushed()
+    const encoder = new TextEncoder()
+    const session = new SyncSession(
+      log.engine.history,
+      crypto.sha256,
+      {
+        proof: helloProof(secret, network.self, peer, crypto),
+        incarnation,
+        wallClockMs: nowMs(),
+      },
+      addresses().map((address) => encoder.encode(address)),
+    )
+    let refused = 0
+    let finished = false
+    const sending = new SendQueue(stream)
+    const carryOut = async (effects: SyncEffect[]): Promise<void> => {
+      for (const effect of effects) {
+        if (effect.type === 'send') sending.push([encodeFrame(effect.frame)])
+        else if (effect.type === 'stream')
+          sending.run(async (send) => {
+            for await (const events of batches(log.readMany(effect.ns)))
+              await send(encodeFrame({ type: 'events', events }))
+            await carryOut(session.streamed())
+          })
+        else if (effect.type === 'receive') {
+          const outcome = log.receive(effect.events, peer, nowMs())
+          refused += outcome.refused
+          if (refused > MAX_REJECTED_PER_SESSION) throw new Fault('too-many-refused')
+          await outcome.written
+        } else if (effect.type === 'addresses') {
+          const decoder = new TextDecoder()
+          this.#parts.onAddresses(
+            id,
+            effect.addresses.map((address) => decoder.decode(address)),
+          )
+        } else if (effect.type === 'peerClock') this.#parts.onPeerClock(peer, effect.wallClockMs - nowMs())
+        else if (effect.type === 'forkSuspected') this.#parts.onForkSuspected()
+        else if (effect.type === 'finish') finished = true
+        else if (effect.reason === 'refused') throw new Fault('not-admitted')
+        else throw new Fault(effect.reason)
+      }
+    }
+    await carryOut(session.start())
+    for (let frame = first ?? (await frames.next()); frame; frame = await frames.next()) {
+      if (frame.type === 'hello') {
+        if (!this.#isProof(secret, peer, frame.proof)) throw new Fault('not-admitted')
+        this.#parts.onAdmitted(id, peer)
+      }
+      await Promise.race([carryOut(session.receive(frame)), sending.failed])
+      if (frame.type === 'end') break
+    }
+    await sending.done()
+    if (finished) await this.#parts.onSynchronised(id, peer)
+  }
+
+  #groupWith(peer: PeerKey, proof: Uint8Array): GroupId | undefined {
+    for (const [id, { secret }] of this.#parts.groups) if (this.#isProof(secret, peer, proof)) return id
+    return undefined
+  }
+
+  #isProof(secret: Uint8Array, peer: PeerKey, proof: Uint8Array): boolean {
+    const { crypto, network } = this.#parts
+    return Buffer.from(proof).equals(helloProof(secret, peer, network.self, crypto))
+  }
+}
+
+/** Frames of a stream, decoded one by one; undefined at its end. */
+class Frames {
+  readonly #frames: AsyncIterator<Uint8Array>
+  #isFirst = true
+
+  constructor(stream: FrameStream) {
+    this.#frames = stream.frames[Symbol.asyncIterator]()
+  }
+
+  async next(): Promise<Frame | undefined> {
+    const { done, value } = await (this.#isFirst ? inTime(this.#frames.next()) : this.#frames.next())
+    this.#isFirst = false
+    if (done) return undefined
+    const frame = decodeFrame(value)
+    if (!frame) throw new Fault('bad-frame')
+    return frame
+  }
+}
+
+/** Sends in order, beside the reading. */
+class SendQueue {
+  readonly #stream: FrameStream
+  #tail: Promise<void> = Promise.resolve()
+  #waiting = 0
+  readonly #failure = Promise.withResolvers<never>()
+
+  constructor(stream: FrameStream) {
+    this.#stream = stream
+    this.failed.catch(() => {})
+  }
+
+  /** Rejects when something could not be sent. */
+  get failed(): Promise<never> {
+    return this.#failure.promise
+  }
+
+  push(frames: Uint8Array[]): void {
+    if (++this.#waiting > MAX_SENT_FRAMES_WAITING) throw new Fault('unexpected-frame')
+    this.run(async (send) => {
+      this.#waiting--
+      for (const frame of frames) await send(frame)
+    })
+  }
+
+  run(task: (send: (frame: Uint8Array) => Promise<void>) => Promise<void>): void {
+    this.#tail = this.#tail.then(() => task((frame) => this.#stream.send(frame)))
+    this.#tail.catch((error: unknown) => this.#failure.reject(error))
+  }
+
+  /** Everything, also what was added while waiting, has been sent. */
+  async done(): Promise<void> {
+    for (let tail; tail !== this.#tail;) await (tail = this.#tail)
+  }
+}
+
+async function* batches(events: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array[]> {
+  let batch: Uint8Array[] = []
+  let sizeBytes = 0
+  for await (const event of events) {
+    if (batch.length > 0 && sizeBytes + event.length > EVENTS_FRAME_SIZE_BYTES) {
+      yield batch
+      batch = []
+      sizeBytes = 0
+    }
+    batch.push(event)
+    sizeBytes += event.length
+  }
+  if (batch.length > 0) yield batch
+}
+
+/** Fails when the other side says nothing at all. */
+async function inTime<T>(promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('no first frame in time')), FIRST_FRAME_TIMEOUT_MS)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
