@@ -314,17 +314,15 @@ export class Engine {
       if (ageMs >= GAP_ASK_SOURCE_AFTER_MS) sources.add(from)
       if (ageMs > oldestMs) oldestMs = ageMs
     }
-    if (oldestMs < GAP_ASK_SOURCE_AFTER_MS) this.#asked = 0
-    else if (this.#asked < 1) {
-      this.#asked = 1
-      effects.push({ type: 'ask', width: 'source', sources: [...sources] })
-    } else if (oldestMs >= GAP_ASK_MORE_AFTER_MS && this.#asked < 2) {
-      this.#asked = 2
-      effects.push({ type: 'ask', width: 'more', sources: [...sources] })
-    } else if (oldestMs >= GAP_ASK_ALL_AFTER_MS * (this.#asked - 1)) {
-      this.#asked++
-      effects.push({ type: 'ask', width: 'all', sources: [...sources] })
+    if (oldestMs < GAP_ASK_SOURCE_AFTER_MS) {
+      this.#asked = 0
+      return
     }
+    const dueAfterMs = [GAP_ASK_SOURCE_AFTER_MS, GAP_ASK_MORE_AFTER_MS][this.#asked]
+    if (oldestMs < (dueAfterMs ?? GAP_ASK_ALL_AFTER_MS * (this.#asked - 1))) return
+    const width = (['source', 'more'] as const)[this.#asked] ?? 'all'
+    this.#asked++
+    effects.push({ type: 'ask', width, sources: [...sources] })
   }
 
   #hold(tag: DeviceTag, bytes: Uint8Array, from: string): void {

@@ -61,6 +61,7 @@ const FLAG_CONTROL_HEADS = 1
 const FLAG_EPOCH = 2
 const SIGNATURE_SIZE = 64
 const ID_PREFIX = ascii('ev1')
+const NO_GROUP = new Uint8Array(32)
 
 export function chainOf(kind: number): Chain {
   return kind >= FIRST_CONTROL_KIND ? 'c' : 'm'
@@ -89,10 +90,7 @@ export function commitTo(
   return sha256(writer.finish()).slice(0, 16)
 }
 
-/** The group id under which a group's first event is hashed; that event's id then is the group id. */
-export const NO_GROUP: GroupId = '00'.repeat(32)
-
-/** Builds and signs an event. sign gets the 32-byte id. TypeError when a field is out of its limits. */
+/** Builds and signs an event; for a create event the group does not matter. sign gets the 32-byte id. TypeError when a field is out of its limits. */
 export function encodeEvent(
   fields: EventFields,
   group: GroupId,
@@ -140,8 +138,10 @@ export function orderingBytes(event: EventFields): number {
   return varintSize(event.seq) + deps + event.commit.length + heads
 }
 
+/** A group's first event is hashed without a group: its id then is the group's id. */
 function eventId(header: Uint8Array, body: Uint8Array, group: GroupId, sha256: Sha256): Uint8Array {
-  return sha256(concat([ID_PREFIX, fromHex(group), header, sha256(body)]))
+  const isCreate = header[1] === KIND.create
+  return sha256(concat([ID_PREFIX, isCreate ? NO_GROUP : fromHex(group), header, sha256(body)]))
 }
 
 function encodeHeader(fields: EventFields): Uint8Array {

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { AppState, Commands, GroupId, GroupSummary, UpdateName } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
 import type { Diagnostics, OperatorCommands } from '../api/operator.ts'
-import { deviceTag, encodeEvent, commitTo, KIND, NO_GROUP } from '../core/event.ts'
+import { deviceTag, encodeEvent, commitTo, KIND } from '../core/event.ts'
 import { hlcAt } from '../core/hlc.ts'
 import { encodeCreate, encodeJoin, joinStatement } from '../core/members.ts'
 import { decodeEvents } from '../core/sync.ts'
@@ -291,7 +291,7 @@ export class Messenger {
       body,
     }
     const sign = (id: Uint8Array) => crypto.sign(id, key.secretKey)
-    const event = encodeEvent(fields, NO_GROUP, crypto.sha256, sign)
+    const event = encodeEvent(fields, '', crypto.sha256, sign)
     const membership: Membership = { group: event.id, secret, readN: 0, addresses: [] }
     await this.#saveMembership(membership)
     const open = await this.#open(membership)

@@ -287,8 +287,8 @@ export function office(length = 5_000): FakeMessenger {
     messages[length - 12] = message(length - 12, { kind: 'notice', notice: 'member-joined', own: false })
   fake.add(group({ id: OFFICE, name: 'Office – third floor' }), messages)
   fake.add(group({ id: CRICKET, name: 'चाय और क्रिकेट', connection: 'offline', unread: 3 }), [
-    message(-40, { kind: 'notice', notice: 'group-created', own: false }),
-    ...[1, 2, 3, 4].map((n) => message(n - 30, { n })),
+    message(0, { kind: 'notice', notice: 'group-created', own: false }),
+    ...[1, 2, 3, 4].map((n) => message(n)),
   ])
   fake.add(group({ id: JOINING, name: '', joined: false, connection: 'transport', people: [] }), [])
   return fake

@@ -1,0 +1,349 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { commitTo, encodeEvent, KIND, type Event, type EventFields } from '../../src-main/core/event.ts'
+import { hlcAt } from '../../src-main/core/hlc.ts'
+import {
+  MAX_DEPS,
+  MAX_FUTURE_MS,
+  MAX_HELD_PER_DEVICE,
+  MAX_PENDING_AGE_MS,
+  MAX_PENDING_PER_DEVICE,
+} from '../../src-main/core/limits.ts'
+import { timelineKey } from '../../src-main/core/timeline.ts'
+import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
+import { makeWorld, reasons, START_MS, type Person } from '../helpers/people.ts'
+
+function three() {
+  const world = makeWorld(['alice', 'bob', 'carol'])
+  const [alice, bob, carol] = world.people as [Person, Person, Person]
+  return { world, alice, bob, carol }
+}
+
+/** An event of a hostile member: the fields of an honest one, changed and signed again. */
+function forge(group: string, author: Person, honest: Event, change: Partial<EventFields>): Event {
+  return encodeEvent({ ...honest, ...change }, group, crypto.sha256, author.sign)
+}
+
+describe('delivery', () => {
+  test('an event waits until its dependencies arrive', () => {
+    //  alice  q
+    //          \
+    //  bob      r      carol hears r first
+    const { alice, bob, carol } = three()
+    const question = alice.say('pizza?')
+    bob.hear(question)
+    const answer = bob.say('yes')
+    expect(carol.hear(answer).map(({ type }) => type)).toEqual(['wait'])
+    expect(carol.heard()).toEqual([])
+    expect(carol.engine.gaps()).toEqual([{ tag: alice.tag, count: 1 }])
+    carol.hear(question)
+    expect(carol.heard()).toEqual([question.id, answer.id])
+    expect(carol.engine.pending()).toEqual([])
+  })
+
+  test('events of one device are delivered in its order', () => {
+    const { alice, bob } = three()
+    const said = ['1', '2', '3', '4'].map((text) => alice.say(text))
+    bob.hear(...said.toReversed())
+    expect(bob.heard()).toEqual(said.map(({ id }) => id))
+  })
+
+  test('a duplicate changes nothing', () => {
+    const { alice, bob } = three()
+    const hello = alice.say('hello')
+    bob.hear(hello)
+    expect(bob.hear(hello)).toEqual([{ type: 'duplicate', id: hello.id }])
+    expect(bob.heard()).toEqual([hello.id])
+  })
+
+  test('an event cites only the tips that its author has not yet covered', () => {
+    //  alice  a1 ──────── a3?      bob heard a1; alice hears b1, b2: she cites b2 only
+    //  bob      └ b1 ─ b2
+    const { alice, bob } = three()
+    bob.hear(alice.say('a1'))
+    const [b1, b2] = [bob.say('b1'), bob.say('b2')]
+    alice.hear(b1, b2)
+    expect(alice.say('a2').deps).toEqual([{ tag: bob.tag, seq: 2 }])
+    expect(alice.say('a3').deps).toEqual([])
+  })
+
+  test('with more tips than an event can cite, the one that covers what it answers is among them', () => {
+    const names = Array.from({ length: MAX_DEPS + 4 }, (_, i) => `p${i}`)
+    const { people } = makeWorld(names)
+    const [reader, ...writers] = people as [Person, ...Person[]]
+    const said = writers.map((writer, i) => writer.say('tip', { nowMs: START_MS + 1_000 + i }))
+    reader.hear(...said)
+    const newest = said.at(-1)!
+    const answer = reader.say('answer', { covers: newest.id })
+    expect(answer.deps).toHaveLength(MAX_DEPS)
+    expect(answer.deps).toContainEqual({ tag: newest.tag, seq: 1 })
+    const next = reader.say('the rest')
+    expect(next.deps).toHaveLength(writers.length - MAX_DEPS)
+  })
+
+  test('every arrival order gives the same set, a causal order and the same timeline', () => {
+    fc.assert(
+      fc.property(fc.infiniteStream(fc.nat()), fc.integer({ min: 5, max: 30 }), (numbers, steps) => {
+        const next = (limit: number) => (numbers.next().value as number) % limit
+        const { people } = makeWorld(['alice', 'bob', 'carol'])
+        const all: Event[] = []
+        for (let i = 0; i < steps; i++) {
+          const person = people[next(3)]!
+          if (all.length > 0 && next(2)) person.hear(all[next(all.length)]!)
+          // Clocks are skewed by up to an hour in either direction.
+          const skewMs = (next(3) - 1) * 30_000
+          all.push(person.say(`${i}`, { nowMs: START_MS + 10_000 * i + skewMs }))
+        }
+        for (const person of people) {
+          const left = all.slice()
+          while (left.length > 0)
+            person.engine.step({
+              type: 'receive',
+              bytes: left.splice(next(left.length), 1)[0]!.bytes,
+              from: 'x',
+              nowMs: START_MS + 1e7,
+            })
+        }
+        // What was dated ahead of a receiver's clock is due by now.
+        for (const { engine } of people) engine.step({ type: 'tick', nowMs: START_MS + 1e7 })
+        const timelines = people.map(({ engine }) =>
+          engine.history.log
+            .slice()
+            .sort((a, b) => (timelineKey(a) < timelineKey(b) ? -1 : 1))
+            .map(({ id }) => id),
+        )
+        for (const person of people) {
+          expect(person.heard()).toHaveLength(steps)
+          const { history } = person.engine
+          for (const entry of history.log)
+            for (const parent of history.parentsOf(entry)) {
+              expect(parent.n).toBeLessThan(entry.n)
+              expect(timelineKey(parent) < timelineKey(entry)).toBe(true)
+            }
+        }
+        expect(timelines[1]).toEqual(timelines[0])
+        expect(timelines[2]).toEqual(timelines[0])
+        expect(people[1]!.engine.history.digest(crypto.sha256)).toEqual(
+          people[0]!.engine.history.digest(crypto.sha256),
+        )
+      }),
+      { numRuns: 60 },
+    )
+  })
+})
+
+describe('clocks', () => {
+  test('happensBefore, concurrent and compare agree with a search of the graph', () => {
+    fc.assert(
+      fc.property(fc.infiniteStream(fc.nat()), (numbers) => {
+        const next = (limit: number) => (numbers.next().value as number) % limit
+        const { people } = makeWorld(['alice', 'bob', 'carol'])
+        const all: Event[] = []
+        for (let i = 0; i < 40; i++) {
+          const person = people[next(3)]!
+          person.hear(...all.slice(0, next(all.length + 1)))
+          all.push(person.say(`${i}`))
+        }
+        const [reader] = people as [Person]
+        reader.hear(...all)
+        const { history, clocks } = reader.engine
+        const pasts = new Map<string, Set<string>>()
+        for (const entry of history.log) {
+          const past = new Set<string>()
+          for (const parent of history.parentsOf(entry))
+            for (const id of pasts.get(parent.id)!.add(parent.id)) past.add(id)
+          pasts.set(entry.id, past)
+        }
+        const messages = history.log.filter(({ kind }) => kind === KIND.message)
+        for (const a of messages)
+          for (const b of messages) {
+            const before = pasts.get(b.id)!.has(a.id) && a !== b
+            const after = pasts.get(a.id)!.has(b.id) && a !== b
+            expect(clocks.happensBefore(a, b)).toBe(before)
+            expect(clocks.compare(a, b)).toBe(
+              a === b ? 'equal' : before ? 'before' : after ? 'after' : 'concurrent',
+            )
+          }
+      }),
+      { numRuns: 15 },
+    )
+  })
+})
+
+describe('bad input', () => {
+  test('a wrong signature is refused and changes nothing', () => {
+    const { world, alice, bob, carol } = three()
+    const honest = alice.say('mine')
+    const stolen = forge(world.group, carol, honest, {})
+    expect(reasons(bob.hear(stolen))).toEqual(['bad-signature'])
+    expect(bob.heard()).toEqual([])
+    expect(reasons(bob.hear(honest))).toEqual([])
+  })
+
+  test('an event of another group is refused', () => {
+    const { bob } = three()
+    const other = makeWorld(['alice', 'bob'])
+    const foreign = forge('22'.repeat(32), other.people[0]!, other.people[0]!.say('x'), {})
+    expect(reasons(bob.hear(foreign))).toEqual(['bad-signature'])
+  })
+
+  test('a commitment to another past is refused, by everyone', () => {
+    const { world, alice, bob, carol } = three()
+    bob.hear(alice.say('a1'))
+    const honest = bob.say('b1')
+    const lie = forge(world.group, bob, honest, { commit: new Uint8Array(16) })
+    expect(reasons(alice.hear(lie))).toEqual(['commit-mismatch'])
+    expect(reasons(carol.hear(alice.engine && lie))).toEqual([])
+    expect(carol.engine.pending()).toHaveLength(1)
+  })
+
+  test('a clock that does not grow along a dependency is refused', () => {
+    const { world, alice, bob } = three()
+    const first = alice.say('a1')
+    const second = alice.say('a2')
+    bob.hear(first)
+    expect(reasons(bob.hear(forge(world.group, alice, second, { hlc: first.hlc })))).toEqual([
+      'clock-not-growing',
+    ])
+  })
+
+  test('a second event in a taken place is a fork', () => {
+    const { world, alice, bob } = three()
+    const first = alice.say('a1')
+    bob.hear(first)
+    expect(reasons(bob.hear(forge(world.group, alice, first, { body: Uint8Array.of(1) })))).toEqual(['fork'])
+    expect(bob.heard()).toEqual([first.id])
+  })
+
+  test('an event dated too far ahead waits until it is due', () => {
+    const { alice, bob } = three()
+    const early = alice.say('from the future', { nowMs: START_MS + 10 * MAX_FUTURE_MS })
+    expect(reasons(bob.hear(early))).toEqual(['too-far-ahead'])
+    expect(bob.heard()).toEqual([])
+    bob.engine.step({ type: 'tick', nowMs: START_MS + 9 * MAX_FUTURE_MS })
+    expect(bob.heard()).toEqual([early.id])
+  })
+
+  test('an event of an unknown device is held until its entrance arrives', () => {
+    const world = makeWorld(['alice', 'bob'], { alone: true })
+    const [alice, bob] = world.people as [Person, Person]
+    const hello = bob.say('hello')
+    expect(reasons(alice.hear(hello))).toEqual(['unknown-device'])
+    alice.hear(...world.control)
+    expect(alice.heard()).toEqual([hello.id])
+  })
+
+  test('an entrance without the proof of an invite is refused', () => {
+    const { world, alice } = three()
+    const stranger = makeWorld(['mallory', 'mike'])
+    const join = stranger.control[1]!
+    const create = world.control[0]!
+    const commit = commitTo(undefined, [], [create.id], crypto.sha256)
+    const entrance = forge(world.group, stranger.people[1]!, join, {
+      controlHeads: [create.id],
+      commit,
+      hlc: hlcAt(START_MS + 5),
+    })
+    expect(reasons(alice.hear(entrance))).toEqual(['bad-membership-proof'])
+    expect(alice.engine.roster.members.size).toBe(3)
+  })
+
+  test('a message that cites a message as control head is refused', () => {
+    const { world, alice, bob } = three()
+    const first = alice.say('a1')
+    bob.hear(first)
+    const honest = bob.say('b1')
+    const controlHeads = [first.id]
+    const ids = [first.id]
+    const lie = forge(world.group, bob, honest, {
+      controlHeads,
+      commit: commitTo(undefined, ids, controlHeads, crypto.sha256),
+    })
+    expect(reasons(alice.hear(lie))).toEqual(['bad-control-head'])
+  })
+})
+
+describe('limits', () => {
+  test('of one device, the events nearest to what is delivered are kept', () => {
+    const { alice, bob } = three()
+    const said = Array.from({ length: MAX_PENDING_PER_DEVICE + 10 }, (_, i) => alice.say(`${i}`))
+    bob.hear(...said.slice(1).toReversed())
+    const kept = bob.engine.pending().map(({ event }) => event.seq)
+    expect(kept).toHaveLength(MAX_PENDING_PER_DEVICE)
+    expect(Math.max(...kept)).toBe(MAX_PENDING_PER_DEVICE + 1)
+    bob.hear(said[0]!)
+    expect(bob.heard()).toHaveLength(MAX_PENDING_PER_DEVICE + 1)
+  })
+
+  test('what waited too long is dropped and can come again', () => {
+    const { alice, bob } = three()
+    const [first, second] = [alice.say('1'), alice.say('2')]
+    bob.hear(second)
+    const effects = bob.engine.step({ type: 'tick', nowMs: START_MS + 3_000 + MAX_PENDING_AGE_MS })
+    expect(reasons(effects)).toEqual(['expired'])
+    bob.hear(first, second)
+    expect(bob.heard()).toEqual([first.id, second.id])
+  })
+
+  test('a stranger cannot make a peer hold more than its share', () => {
+    const world = makeWorld(['alice', 'bob'], { alone: true })
+    const [alice, bob] = world.people as [Person, Person]
+    const said = Array.from({ length: MAX_HELD_PER_DEVICE + 5 }, (_, i) => bob.say(`${i}`))
+    alice.hear(...said)
+    alice.hear(...world.control)
+    expect(alice.heard()).toHaveLength(MAX_HELD_PER_DEVICE)
+  })
+
+  test('a gap is asked for with growing width', () => {
+    const { alice, bob } = three()
+    alice.say('lost')
+    bob.hear(alice.say('heard'))
+    const ask = (afterMs: number) =>
+      bob.engine
+        .step({ type: 'tick', nowMs: START_MS + 2_000 + afterMs })
+        .map((effect) => effect.type === 'ask' && effect.width)
+    expect([100, 500, 600, 2_100, 3_000, 10_000].map(ask)).toEqual([
+      [],
+      ['source'],
+      [],
+      ['more'],
+      [],
+      ['all'],
+    ])
+  })
+})
+
+describe('a log that is read back', () => {
+  test('restores the same engine, and the next own event continues the chain', () => {
+    const { world, alice, bob } = three()
+    const logged: Uint8Array[] = world.control.map(({ bytes }) => bytes)
+    const a1 = alice.say('a1')
+    bob.hear(a1)
+    const b1 = bob.say('b1')
+    logged.push(a1.bytes, b1.bytes)
+    const again = makeWorld(['alice', 'bob', 'carol'], { alone: true }).people[1]!
+    const fresh = new (again.engine.constructor as typeof import('../../src-main/core/engine.ts').Engine)({
+      group: world.group,
+      self: bob.tag,
+      sha256: crypto.sha256,
+      verify: crypto.verify,
+      sign: bob.sign,
+    })
+    for (const bytes of logged) expect('event' in fresh.restore(bytes)).toBe(true)
+    expect(fresh.history.digest(crypto.sha256)).toEqual(bob.engine.history.digest(crypto.sha256))
+    const next = fresh.step({
+      type: 'append',
+      kind: KIND.message,
+      body: new Uint8Array(0),
+      nowMs: START_MS + 9_000,
+    })
+    expect(next[0]).toMatchObject({ type: 'deliver', event: { seq: 2, controlHeads: undefined } })
+  })
+
+  test('is refused when an event is missing', () => {
+    const { world, bob } = three()
+    expect(bob.engine.restore(world.control[0]!.bytes)).toHaveProperty('event')
+    const fresh = makeWorld(['alice', 'bob'], { alone: true }).people[0]!
+    expect(fresh.engine.restore(world.control[2]!.bytes)).toEqual({ reason: 'gap' })
+  })
+})

@@ -1,0 +1,99 @@
+/** alice, bob and carol: devices with fixed keys, and a group that alice founded and the others joined. */
+import type { DeviceTag, EventId } from '../../src-main/api/contract.ts'
+import { Engine, type Effect } from '../../src-main/core/engine.ts'
+import { commitTo, deviceTag, encodeEvent, KIND, type Event } from '../../src-main/core/event.ts'
+import { hlcAt } from '../../src-main/core/hlc.ts'
+import { encodeCreate, encodeJoin, joinStatement } from '../../src-main/core/members.ts'
+import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
+
+/** Unix ms at which every test world begins. */
+export const START_MS = Date.UTC(2026, 0, 1)
+const utf8 = new TextEncoder()
+
+/** One device with its engine of one group. */
+export interface Person {
+  name: string
+  tag: DeviceTag
+  engine: Engine
+  sign(id: Uint8Array): Uint8Array
+  /** Appends a message; answers, when given, must be covered. */
+  say(text: string, options?: { nowMs?: number; covers?: EventId }): Event
+  /** Takes in events as if gossiped. */
+  hear(...events: Event[]): Effect[]
+  /** Ids in delivery order, control events left out. */
+  heard(): EventId[]
+}
+
+export interface World {
+  group: string
+  people: Person[]
+  /** create and joins, in causal order. */
+  control: Event[]
+}
+
+/** A group of people with these names; the first founded it. All of them know all control events, unless alone is set. */
+export function makeWorld(names: string[], { alone = false } = {}): World {
+  const keys = names.map((name) => crypto.keyPair(crypto.sha256(utf8.encode(`device ${name}`))))
+  const inviteKeys = crypto.keyPair(crypto.sha256(utf8.encode('invite')))
+  const tags = keys.map((key) => deviceTag(key.publicKey, crypto.sha256))
+  const create = encodeEvent(
+    {
+      kind: KIND.create,
+      tag: tags[0]!,
+      seq: 1,
+      hlc: hlcAt(START_MS),
+      deps: [],
+      commit: commitTo(undefined, [], undefined, crypto.sha256),
+      body: encodeCreate({
+        publicKey: keys[0]!.publicKey,
+        inviteKey: inviteKeys.publicKey,
+        nonce: new Uint8Array(16),
+        groupName: utf8.encode('office'),
+        memberName: utf8.encode(names[0]!),
+      }),
+    },
+    '',
+    crypto.sha256,
+    (id) => crypto.sign(id, keys[0]!.secretKey),
+  )
+  const people = names.map((name, i) => makePerson(name, tags[i]!, keys[i]!.secretKey, create.id))
+  const control = [create]
+  for (const [i, person] of people.entries()) {
+    person.hear(...control)
+    if (i === 0) continue
+    const proof = crypto.sign(joinStatement(create.id, keys[i]!.publicKey), inviteKeys.secretKey)
+    const body = encodeJoin({ publicKey: keys[i]!.publicKey, proof, memberName: utf8.encode(person.name) })
+    control.push(appended(person.engine.step({ type: 'append', kind: KIND.join, body, nowMs: START_MS + i })))
+  }
+  if (!alone) for (const person of people) person.hear(...control)
+  return { group: create.id, people, control }
+}
+
+function makePerson(name: string, tag: DeviceTag, secretKey: Uint8Array, group: string): Person {
+  const sign = (id: Uint8Array) => crypto.sign(id, secretKey)
+  const engine = new Engine({ group, self: tag, sha256: crypto.sha256, verify: crypto.verify, sign })
+  return {
+    name,
+    tag,
+    engine,
+    sign,
+    say: (text, { nowMs = START_MS + 1_000, covers } = {}) =>
+      appended(engine.step({ type: 'append', kind: KIND.message, body: utf8.encode(text), nowMs, covers })),
+    hear: (...events) =>
+      events.flatMap(({ bytes }) =>
+        engine.step({ type: 'receive', bytes, from: 'neighbour', nowMs: START_MS + 2_000 }),
+      ),
+    heard: () => engine.history.log.filter(({ kind }) => kind < KIND.create).map(({ id }) => id),
+  }
+}
+
+function appended(effects: Effect[]): Event {
+  const effect = effects.find((candidate) => candidate.type === 'deliver')
+  if (!effect) throw new TypeError('nothing was appended')
+  return effect.event
+}
+
+/** Refusal reasons among effects. */
+export function reasons(effects: Effect[]): string[] {
+  return effects.flatMap((effect) => (effect.type === 'refuse' ? [effect.reason] : []))
+}
