@@ -96,6 +96,7 @@ export const en = {
   'timeline.loading': 'Loading messages…',
   'timeline.loading-earlier': 'Loading earlier messages…',
   'timeline.empty': 'Nothing has been said here yet. Write the first message.',
+  'timeline.joining': 'Messages appear here as soon as a member lets this device in.',
   'timeline.unread': 'New messages',
   'timeline.new': '{count, plural, one {# new message} other {# new messages}}',
   'timeline.newest': 'Jump to the newest',

@@ -5,10 +5,8 @@
  *    is not inserted, it comes with the page that reaches it.
  * 2. Rows above the reader's place are inserted in a step of their own with `shift` set, so that the virtual
  *    list keeps the place; rows below follow in a second step.
- * 3. A late message (above one that was seen) is marked, listed in `late`, and holds back markRead until seen.
  */
 import { flushSync } from 'svelte'
-import { SvelteSet } from 'svelte/reactivity'
 import type {
   DeviceTag,
   EventId,
@@ -21,9 +19,9 @@ import type {
 import type { Client } from '../client.ts'
 import { indexOfMessage, insertByKey } from '../lib/ordered.ts'
 import { toggled } from '../lib/reactions.ts'
-import { firstUnread, readIndex, unreadAboveRead } from '../lib/unread.ts'
 import { Draft } from './draft.svelte.ts'
 import { Outbox } from './outbox.svelte.ts'
+import { Reading } from './reading.svelte.ts'
 
 export const PAGE_SIZE = 60
 export const MAX_PAGE_SIZE = 200
@@ -40,6 +38,7 @@ export class Conversation {
   readonly group: GroupId
   readonly draft: Draft
   readonly outbox: Outbox
+  readonly reading: Reading
 
   messages = $state.raw<readonly Message[]>([])
   hasEarlier = $state(false)
@@ -56,11 +55,6 @@ export class Conversation {
   following = $state(true)
   /** Messages of others that came below while not following. */
   arrivedBelow = $state(0)
-  /** Late messages that were neither jumped to nor dismissed, in timeline order. */
-  late = $state.raw<readonly Message[]>([])
-  readonly markedLate = new SvelteSet<EventId>()
-  /** The unread divider stands above this message. */
-  firstUnreadId = $state<EventId | undefined>(undefined)
   flashId = $state<EventId | undefined>(undefined)
   /** Recent messages of others, for screen readers. */
   announced = $state.raw<Message | undefined>(undefined)
@@ -75,19 +69,20 @@ export class Conversation {
 
   readonly #client: Client
   readonly #rowKeys = new Map<EventId, string>()
-  readonly #lateUnseen = new Map<EventId, number>()
-  #seenKey: TimelineKey = ''
-  #maxN = -1
-  #readN = -1
-  #watched = false
   #queue: Message[] = []
   #burst: ReturnType<typeof setTimeout> | undefined
   #loads = 0
+  #replacing = false
+  #loadingLater = false
+  #pagesUnderway = 0
+  /** What came while a page was underway and may belong into it, though the page was made before. */
+  #aside: Message[] = []
 
   constructor(group: GroupId, client: Client) {
     this.group = group
     this.#client = client
     this.draft = new Draft(group)
+    this.reading = new Reading((n) => client.commands.markRead({ group, n }))
     this.outbox = new Outbox(group, client.commands.post, (message, localId) => {
       if (indexOfMessage(this.messages, message) < 0) this.#rowKeys.set(message.id, localId)
       this.#insert([message])
@@ -103,12 +98,14 @@ export class Conversation {
   async open(unread: number): Promise<void> {
     const limit = Math.min(Math.max(PAGE_SIZE, unread + 20), MAX_PAGE_SIZE)
     const page = await this.#replace({ limit }, undefined)
-    if (page === undefined) return
-    const readN = readIndex(page.messages, unread, !page.hasEarlier)
-    if (readN === undefined) return
-    this.#readN = readN
-    this.firstUnreadId = unread === 0 ? undefined : firstUnread(page.messages, readN)
-    this.#markLate(unreadAboveRead(page.messages, readN))
+    if (page !== undefined) this.reading.opened(page.messages, unread, !page.hasEarlier)
+  }
+
+  /** Loads again what may have changed while the link was lost, near the reader's place. */
+  async refresh(unread: number): Promise<void> {
+    const anchor = this.following ? undefined : this.messages.find(({ key }) => key === this.anchorKey)
+    if (anchor === undefined) await this.open(unread)
+    else await this.#replace({ around: anchor.key, limit: PAGE_SIZE }, { id: anchor.id, key: anchor.key })
   }
 
   /** Goes to the newest message, wherever the reader is. */
@@ -130,16 +127,11 @@ export class Conversation {
     const first = this.messages[0]
     if (first === undefined || !this.hasEarlier || this.loadingEarlier) return
     this.loadingEarlier = true
-    const loads = this.#loads
     try {
-      const page = await this.#client.commands.getTimeline({
-        group: this.group,
-        before: first.key,
-        limit: PAGE_SIZE,
+      await this.#loadPage({ before: first.key }, (page) => {
+        this.hasEarlier = page.hasEarlier
+        this.#insertAbove(page.messages)
       })
-      if (loads !== this.#loads) return
-      this.hasEarlier = page.hasEarlier
-      this.#insertAbove(page.messages)
     } finally {
       this.loadingEarlier = false
     }
@@ -148,23 +140,22 @@ export class Conversation {
   /** Loads the page below, when the stretch does not reach the newest message. */
   async loadLater(): Promise<void> {
     const last = this.messages.at(-1)
-    if (last === undefined || !this.hasLater) return
-    const loads = this.#loads
-    const page = await this.#client.commands.getTimeline({
-      group: this.group,
-      after: last.key,
-      limit: PAGE_SIZE,
-    })
-    if (loads !== this.#loads) return
-    this.messages = insertByKey(this.messages, page.messages)
-    this.hasLater = page.hasLater
+    if (last === undefined || !this.hasLater || this.#loadingLater) return
+    this.#loadingLater = true
+    try {
+      await this.#loadPage({ after: last.key }, (page) => {
+        this.messages = insertByKey(this.messages, page.messages)
+        this.hasLater = page.hasLater
+      })
+    } finally {
+      this.#loadingLater = false
+    }
   }
 
   /** Messages came; the first of a burst is shown at once, the rest together a little later. */
   deliver(messages: readonly Message[]): void {
     this.#queue.push(...messages)
-    if (this.#burst !== undefined || this.phase === 'loading') return
-    this.#drain()
+    if (this.#burst === undefined) this.#drain()
   }
 
   /** Messages changed where they stand. */
@@ -179,9 +170,8 @@ export class Conversation {
     replyTo: Quote | undefined,
     author: { device: DeviceTag; name: string },
   ): Promise<void> {
-    this.firstUnreadId = undefined
-    void this.toNewest()
-    await this.outbox.send(text, replyTo, author)
+    this.reading.firstUnreadId = undefined
+    await Promise.all([this.outbox.send(text, replyTo, author), this.toNewest()])
   }
 
   /** Puts a reaction on or takes it back: on screen at once, undone if it fails. */
@@ -201,52 +191,36 @@ export class Conversation {
 
   /** The rows from first to last are on screen; watched says whether a person is looking. */
   saw(first: number, last: number, watched: boolean): void {
-    this.#watched = watched && this.following
-    if (!watched) return
-    for (const message of this.messages.slice(Math.max(first, 0), last + 1)) {
-      if (message.key > this.#seenKey) this.#seenKey = message.key
-      this.#lateUnseen.delete(message.id)
-    }
-    if (this.following && !this.hasLater) void this.#markRead()
+    if (!watched) return this.reading.lookedAway()
+    const atNewest = this.following && !this.hasLater
+    this.reading.saw(this.messages.slice(Math.max(first, 0), last + 1), atNewest)
   }
 
   /** The reader turned to something else: nothing is on screen any more. */
   leave(): void {
-    this.#watched = false
+    this.reading.leave()
     this.anchorKey = undefined
     this.following = true
     this.arrivedBelow = 0
     this.flashId = undefined
     this.announced = undefined
-    if (this.#readN >= this.#maxN) this.firstUnreadId = undefined
-  }
-
-  /** Takes one late message off the bar, or all. */
-  dismissLate(id?: EventId): void {
-    for (const message of this.late)
-      if (id === undefined || message.id === id) this.#lateUnseen.delete(message.id)
-    this.late = id === undefined ? [] : this.late.filter((message) => message.id !== id)
-    if (this.#watched) void this.#markRead()
   }
 
   #drain(): void {
+    this.#burst = undefined
+    if (this.#replacing || this.#queue.length === 0) return
     const messages = this.#queue
     this.#queue = []
-    if (messages.length === 0) {
-      this.#burst = undefined
-      return
-    }
     this.#arrive(messages)
     this.#burst = setTimeout(() => this.#drain(), BURST_MS)
   }
 
   #arrive(messages: readonly Message[]): void {
     const foreign = messages.filter((message) => !message.own)
-    this.#markLate(foreign.filter((message) => message.key < this.#seenKey))
     const newest = this.messages.at(-1)?.key ?? ''
     const below = foreign.filter((message) => message.key > newest && message.kind === 'message')
     if (!this.following || this.hasLater) this.arrivedBelow += below.length
-    if (!this.#watched && this.#readN >= this.#maxN) this.firstUnreadId = below[0]?.id ?? this.firstUnreadId
+    this.reading.arrived(foreign, below)
     this.announced = below.at(-1) ?? this.announced
     for (const message of messages) {
       const claimed = message.own ? this.outbox.claim(message) : undefined
@@ -256,12 +230,12 @@ export class Conversation {
   }
 
   #insert(messages: readonly Message[]): void {
-    for (const message of messages) this.#maxN = Math.max(this.#maxN, message.n)
+    this.reading.know(messages)
     const first = this.messages[0]?.key ?? ''
     const last = this.messages.at(-1)?.key ?? ''
-    const fitting = messages.filter(
-      ({ key }) => (key >= first || !this.hasEarlier) && (key <= last || !this.hasLater),
-    )
+    const fits = ({ key }: Message) => (key >= first || !this.hasEarlier) && (key <= last || !this.hasLater)
+    const fitting = messages.filter(fits)
+    if (this.#pagesUnderway > 0) this.#aside.push(...messages.filter((message) => !fits(message)))
     const anchor = this.anchorKey ?? last
     this.#insertAbove(fitting.filter(({ key }) => key < anchor))
     const below = fitting.filter(({ key }) => key >= anchor)
@@ -277,27 +251,18 @@ export class Conversation {
     this.shift = false
   }
 
-  #markLate(messages: readonly Message[]): void {
-    const fresh = messages.filter(({ id }) => !this.markedLate.has(id))
-    if (fresh.length === 0) return
-    for (const message of fresh) {
-      this.markedLate.add(message.id)
-      this.#lateUnseen.set(message.id, message.n)
-    }
-    this.late = insertByKey(this.late, fresh)
-  }
-
-  async #markRead(): Promise<void> {
-    const unseen = [...this.#lateUnseen.values()]
-    const n = unseen.length === 0 ? this.#maxN : Math.min(this.#maxN, Math.min(...unseen) - 1)
-    if (n <= this.#readN) return
-    const before = this.#readN
-    this.#readN = n
+  async #loadPage(
+    edge: { before: TimelineKey } | { after: TimelineKey },
+    apply: (page: Page) => void,
+  ): Promise<void> {
+    const loads = this.#loads
+    this.#pagesUnderway++
     try {
-      await this.#client.commands.markRead({ group: this.group, n })
-    } catch {
-      // Not told to the reader: the badge stays, and the next look at the bottom tries again.
-      this.#readN = Math.min(this.#readN, before)
+      const page = await this.#client.commands.getTimeline({ group: this.group, ...edge, limit: PAGE_SIZE })
+      if (loads === this.#loads) apply(page)
+    } finally {
+      this.#pagesUnderway--
+      this.#insert(this.#aside.splice(0))
     }
   }
 
@@ -306,29 +271,40 @@ export class Conversation {
     opensAt: Place | undefined,
   ): Promise<Page | undefined> {
     const loads = ++this.#loads
+    const isCurrent = () => loads === this.#loads
     if (this.messages.length === 0) this.phase = 'loading'
+    // What comes from here on waits in the queue: the page may have been made before it.
+    this.#replacing = true
     try {
       const page = await this.#client.commands.getTimeline({ group: this.group, ...args })
-      if (loads !== this.#loads) return undefined
-      this.messages = page.messages
-      this.hasEarlier = page.hasEarlier
-      this.hasLater = page.hasLater
-      for (const message of page.messages) this.#maxN = Math.max(this.#maxN, message.n)
-      this.opensAt = opensAt
-      this.following = opensAt === undefined
-      this.anchorKey = opensAt?.key
-      this.arrivedBelow = 0
-      this.generation++
-      this.phase = 'ready'
-      this.failure = undefined
-      if (this.#burst === undefined) this.#drain()
+      if (!isCurrent()) return undefined
+      this.#show(page, opensAt)
       return page
     } catch (error) {
-      if (loads !== this.#loads) return undefined
+      if (!isCurrent()) return undefined
       if (this.messages.length > 0) throw error
       this.phase = 'failed'
       this.failure = error
       return undefined
+    } finally {
+      if (isCurrent()) {
+        this.#replacing = false
+        if (this.#burst === undefined) this.#drain()
+      }
     }
+  }
+
+  #show(page: Page, opensAt: Place | undefined): void {
+    this.messages = page.messages
+    this.hasEarlier = page.hasEarlier
+    this.hasLater = page.hasLater
+    this.reading.know(page.messages)
+    this.opensAt = opensAt
+    this.following = opensAt === undefined
+    this.anchorKey = opensAt?.key
+    this.arrivedBelow = 0
+    this.generation++
+    this.phase = 'ready'
+    this.failure = undefined
   }
 }

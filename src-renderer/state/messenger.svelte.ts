@@ -78,7 +78,7 @@ export class Messenger implements ClientListener {
       this.fatal = undefined
       this.ready = true
       for (const [id, conversation] of this.#conversations)
-        void conversation.open(groups.find((group) => group.id === id)?.unread ?? 0)
+        void this.attempt(() => conversation.refresh(groups.find((group) => group.id === id)?.unread ?? 0))
     } catch (error) {
       if (error instanceof AppError && FATAL.has(error.code)) this.fatal = error
       else if (this.link === 'open') this.toasts.problem(error)
