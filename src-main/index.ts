@@ -1,0 +1,103 @@
+/**
+ * The desktop app: builds everything, starts it, stops it.
+ *
+ *   tapri [--data DIR] [--listen MULTIADDR]... [--no-mdns]
+ */
+import { mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { app, BrowserWindow, Menu } from 'electron'
+import { AppError } from './api/errors.ts'
+import type { Served } from './api/served.ts'
+import { COMMAND_NAMES, type Commands } from './api/contract.ts'
+import { openMessenger, type Messenger } from './messenger/messenger.ts'
+import { acceptWindows } from './shell/electron/ipc.ts'
+import { openWindow, prepareSession, registerWindowScheme, WINDOW_ORIGIN } from './shell/electron/window.ts'
+import { serveClient } from './shell/serve.ts'
+
+const CLOSE_TIMEOUT_MS = 5_000
+const OUT = join(import.meta.dirname, '..')
+
+function option(name: string): string[] {
+  return process.argv.flatMap((word, i) => {
+    if (word === `--${name}`) return process.argv[i + 1] ?? []
+    return word.startsWith(`--${name}=`) ? word.slice(name.length + 3) : []
+  })
+}
+
+function die(error: unknown): never {
+  console.error(error)
+  process.exit(1)
+}
+
+process.on('uncaughtException', die)
+process.on('unhandledRejection', die)
+registerWindowScheme()
+
+const dataFolder = resolve(
+  option('data')[0] ?? process.env['TAPRI_DATA'] ?? join(app.getPath('appData'), 'tapri'),
+)
+mkdirSync(dataFolder, { recursive: true, mode: 0o700 })
+app.setPath('userData', dataFolder)
+app.setPath('sessionData', join(dataFolder, 'window'))
+
+if (!app.requestSingleInstanceLock()) {
+  console.error(`Tapri is already running on ${dataFolder}: its window is now in front.`)
+  app.exit(1)
+} else {
+  // Not awaited: Electron holds back `ready` until this module has been evaluated.
+  run().catch(die)
+}
+
+async function run(): Promise<void> {
+  const listen = option('listen')
+  let messenger: Messenger | undefined
+  let served: Served
+  try {
+    messenger = await openMessenger({
+      dataFolder,
+      listen: listen.length > 0 ? listen : ['/ip4/0.0.0.0/tcp/0'],
+      mdns: !process.argv.includes('--no-mdns'),
+    })
+    served = messenger
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    console.error(error.message)
+    served = refusing(error)
+  }
+  let closing = false
+  app.on('before-quit', (event) => {
+    if (closing) return
+    closing = true
+    event.preventDefault()
+    setTimeout(() => app.exit(1), CLOSE_TIMEOUT_MS)
+    Promise.resolve(messenger?.close()).then(() => app.exit(0), die)
+  })
+  process.on('SIGTERM', () => app.quit())
+  process.on('SIGINT', () => app.quit())
+  app.on('window-all-closed', () => app.quit())
+
+  await app.whenReady()
+  Menu.setApplicationMenu(
+    Menu.buildFromTemplate([
+      { role: 'fileMenu' },
+      { role: 'editMenu' },
+      { role: 'viewMenu' },
+      { role: 'windowMenu' },
+    ]),
+  )
+  prepareSession(join(OUT, 'renderer'))
+  acceptWindows(WINDOW_ORIGIN, (transport) => serveClient(transport, served))
+  openWindow(dataFolder, join(OUT, 'preload', 'preload.cjs'))
+  app.on('second-instance', () => {
+    const [window] = BrowserWindow.getAllWindows()
+    if (window?.isMinimized()) window.restore()
+    window?.focus()
+  })
+}
+
+/** A window still opens when the messenger could not: every command answers with the reason. */
+function refusing(error: AppError): Served {
+  const refuse = () => Promise.reject(error)
+  const commands = Object.fromEntries(COMMAND_NAMES.map((name) => [name, refuse])) as unknown as Commands
+  return { commands, operator: {} as Served['operator'], onUpdate: () => () => {} }
+}
