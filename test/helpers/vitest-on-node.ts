@@ -1,0 +1,33 @@
+/**
+ * The part of vitest that the engine's unit tests use, on node:test: Electron's own Node is older than vitest allows.
+ * Used by the bundle of scripts/electron-units.ts only.
+ */
+import { afterEach, describe, test as nodeTest } from 'node:test'
+import {
+  chai,
+  GLOBAL_EXPECT,
+  JestAsymmetricMatchers,
+  JestChaiExpect,
+  JestExtend,
+  setState,
+} from '@vitest/expect'
+
+chai.use(JestExtend)
+chai.use(JestChaiExpect)
+chai.use(JestAsymmetricMatchers)
+const { expect } = chai
+Object.defineProperty(globalThis, GLOBAL_EXPECT, { value: expect, configurable: true })
+setState({ assertionCalls: 0 } as never, expect as never)
+
+type Body = (...args: unknown[]) => unknown
+const test = Object.assign(
+  (name: string, body: Body) => void nodeTest(name, async () => void (await body())),
+  {
+    each: (rows: unknown[][]) => (name: string, body: Body) => {
+      for (const row of rows)
+        void nodeTest(name.replace('%s', String(row[0])), async () => void (await body(...row)))
+    },
+  },
+)
+
+export { afterEach, describe, expect, test }
