@@ -6,9 +6,8 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { ensureBuilt } from './build.ts'
 import { electronRuntime, missingLibraries } from './electron-runtime.ts'
+import { installCommand, WINDOW_PACKAGES } from './system-packages.ts'
 
-/** Debian packages that a window needs. */
-export const WINDOW_LIBRARIES = ['libgtk-3-0', 'libnss3', 'libgbm1', 'libasound2']
 const ROOT = join(import.meta.dirname, '..')
 
 function run(command: string, args: string[]): void {
@@ -39,7 +38,7 @@ async function main(): Promise<void> {
     fail(
       new Error(
         `Some system libraries are missing (${missing.join(', ')}). On Debian or Ubuntu, install them with:\n` +
-          `  sudo apt-get install --no-install-recommends ${WINDOW_LIBRARIES.join(' ')}`,
+          `  sudo ${installCommand(WINDOW_PACKAGES)}`,
       ),
     )
   const isRoot = process.platform === 'linux' && process.getuid?.() === 0
