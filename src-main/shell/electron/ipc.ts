@@ -34,7 +34,7 @@ export function acceptWindows(origin: string, onClient: (transport: Transport) =
   }
   ipcMain.on(CHANNEL, (event, frame: unknown) => {
     const sender = event.senderFrame
-    if (!sender || sender.parent || new URL(sender.url).origin !== origin || typeof frame !== 'string') return
+    if (!sender || sender.parent || sender.origin !== origin || typeof frame !== 'string') return
     const client = clients.get(event.sender.id) ?? connect(event.sender)
     client.receive(frame)
   })
