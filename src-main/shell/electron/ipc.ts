@@ -26,8 +26,8 @@ export function acceptWindows(origin: string, onClient: (transport: Transport) =
       onClose: (listener) => void closers.push(listener),
       close: () => client.end(),
     })
-    // A page that is loaded again is a new client.
-    contents.once('did-start-navigation', client.end)
+    // A page that is loaded again is a new client; a navigation that was refused changes nothing.
+    contents.once('did-navigate', client.end)
     contents.once('destroyed', client.end)
     clients.set(contents.id, client)
     return client

@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { expect, onTestFinished, test } from 'vitest'
+import { aliceAndBob, command, freshFolder, openApp } from './app.ts'
+
+test('an app that was killed right after sending has everything and reconnects by itself', async () => {
+  const [alice, bob] = await aliceAndBob()
+  await bob.say('who brings the samosas?')
+  await alice.receive('who brings the samosas?')
+  await alice.reply('who brings the samosas?', 'I do')
+  await alice.kill()
+
+  await bob.connected('offline')
+  await bob.see('people-button').click()
+  await bob.page.locator('[data-testid=person][data-state=offline]', { hasText: 'Alice' }).waitFor()
+  await bob.say('and the chutney?')
+
+  const again = await openApp({ data: alice.data })
+  await again.openGroup('Office')
+  await again.connected('synchronised')
+  await again.receive('and the chutney?')
+  expect(await again.texts()).toEqual(['who brings the samosas?', 'I do', 'and the chutney?'])
+  await again.message('I do', '[data-own=true]').getByTestId('quote').waitFor()
+  await again.say('also me')
+  await bob.receive('also me')
+  expect(await bob.texts()).toEqual(await again.texts())
+})
+
+test('a second app on the same data folder says so and ends, and the first one stays', async () => {
+  const first = await openApp()
+  await first.introduce('Alice')
+  const { path, args } = command(first.data)
+  const second = spawn(path, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  onTestFinished(() => void second.kill('SIGKILL'))
+  const [said, [code]] = await Promise.all([text(second.stderr), once(second, 'exit')])
+  expect(code).toBe(1)
+  expect(said).toContain(`Tapri is already running on ${first.data}`)
+  await first.createGroup('Still here')
+  await first.say('I was first')
+})
+
+test('a damaged store is told in words, with what to do, and left as it is', async () => {
+  const data = freshFolder()
+  const store = join(data, 'store')
+  const before = await openApp({ data })
+  await before.introduce('Alice')
+  await before.close()
+  const manifest = readdirSync(store).find((name) => name.startsWith('MANIFEST'))!
+  writeFileSync(join(store, manifest), 'damaged')
+
+  const app = await openApp({ data, expected: /is damaged/ })
+  const fatal = app.page.locator('[data-testid=fatal][data-code=STORE_CORRUPT]')
+  await fatal.waitFor()
+  const sentence = await fatal.getByRole('alert').textContent()
+  expect(sentence).toContain(store)
+  expect(sentence).toContain('Move the folder away')
+  await fatal.getByRole('button').click()
+  await fatal.waitFor()
+  expect(readdirSync(store)).toContain(manifest)
+})
