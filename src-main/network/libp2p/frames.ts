@@ -1,6 +1,6 @@
 /**
  * A FrameStream over a libp2p stream: unsigned varint length, then the frame. Reading stops asking for more while a few
- * frames wait to be taken, so the sender's window closes; sending waits for the stream to drain.
+ * frames wait to be taken, so the sender's window closes; sending waits until the window has taken everything.
  */
 import type { Stream } from '@libp2p/interface'
 import { decode, encodingLength, encode } from 'uint8-varint'
@@ -19,15 +19,15 @@ export function frameStream(
   onOversized: () => void,
   delayMs: number,
 ): FrameStream {
-  stream.inactivityTimeout = STREAM_IDLE_TIMEOUT_MS
+  abortWhenIdle(stream)
   const reader = new FrameReader(stream, onOversized)
   return {
     peer,
     frames: { [Symbol.asyncIterator]: () => reader.read(delayMs) },
     async send(frame) {
       if (frame.length > MAX_FRAME_SIZE_BYTES) throw new TypeError('frame is oversized')
-      const signal = AbortSignal.timeout(STREAM_IDLE_TIMEOUT_MS)
-      if (!stream.send(new Uint8ArrayList(encode(frame.length), frame))) await stream.onDrain({ signal })
+      stream.send(new Uint8ArrayList(encode(frame.length), frame))
+      await drained(stream)
     },
     async close() {
       try {
@@ -37,6 +37,37 @@ export function frameStream(
       }
     },
     abort: (reason) => stream.abort(new Error(reason)),
+  }
+}
+
+/** libp2p's own inactivityTimeout of a stream is not looked at by anybody. */
+function abortWhenIdle(stream: Stream): void {
+  if (stream.status !== 'open') return
+  const timer = setTimeout(() => stream.abort(new Error('nothing moved')), STREAM_IDLE_TIMEOUT_MS)
+  const moved = () => void timer.refresh()
+  stream.addEventListener('message', moved)
+  stream.addEventListener('idle', moved)
+  stream.addEventListener('close', () => clearTimeout(timer))
+}
+
+/**
+ * Resolves when the other side's window has taken all that was sent. The stream's own onDrain() resolves whenever
+ * anything of the connection drains, and at once after its first use.
+ */
+async function drained(stream: Stream): Promise<void> {
+  const isDrained = () => stream.writeBufferLength === 0 && !stream.writableNeedsDrain
+  if (isDrained()) return
+  const result = Promise.withResolvers<void>()
+  const look = () => {
+    if (stream.status !== 'open') result.reject(new Error('the stream broke'))
+    else if (isDrained()) result.resolve()
+  }
+  const types = ['idle', 'drain', 'close'] as const
+  for (const type of types) stream.addEventListener(type, look)
+  try {
+    await result.promise
+  } finally {
+    for (const type of types) stream.removeEventListener(type, look)
   }
 }
 
@@ -59,18 +90,22 @@ class FrameReader {
       this.#ended = true
       this.#wake()
     }
-    stream.addEventListener('end', end)
-    stream.addEventListener('close', () => {
+    // A closed stream may still hold bytes that have not been read.
+    const endIfRead = () => {
       if (stream.readableEnded || stream.status !== 'closed') end()
-    })
+    }
+    stream.addEventListener('end', end)
+    stream.addEventListener('close', endIfRead)
+    // The other side may have been done with it before anybody listened.
+    if (stream.status !== 'open') endIfRead()
   }
 
   async *read(delayMs: number): AsyncGenerator<Uint8Array> {
     for (;;) {
       const frame = this.#frames.shift()
       if (frame) {
-        if (this.#frames.length === 0 && this.#stream.readStatus === 'paused') {
-          this.#stream.resume()
+        if (this.#frames.length === 0) {
+          if (this.#stream.readStatus === 'paused') this.#stream.resume()
           this.#parse()
         }
         if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs))

@@ -1,8 +1,8 @@
 import { gossipsub, StrictNoSign } from '@libp2p/gossipsub'
 import { createHash } from 'node:crypto'
-import { MAX_GOSSIP_SIZE_BYTES } from '../network.ts'
 
-const RPC_OVERHEAD_BYTES = 16 * 1024
+/** A neighbour answers in one piece when it is asked for many messages; what is larger ends its gossip to us. */
+const MAX_RPC_SIZE_BYTES = 4 * 1024 * 1024
 
 /** 64 bits of SHA-256 are plenty to recognise a copy; whoever crafts a collision only hides a message of its own. */
 function contentId(data: Uint8Array): Uint8Array {
@@ -26,8 +26,7 @@ export function gossipService() {
     emitSelf: false,
     floodPublish: true,
     doPX: false,
-    asyncValidation: true,
-    maxInboundDataLength: 4 * MAX_GOSSIP_SIZE_BYTES + RPC_OVERHEAD_BYTES,
+    maxInboundDataLength: MAX_RPC_SIZE_BYTES,
     maxOutboundBufferSize: 8 * 1024 * 1024,
     scoreParams: { IPColocationFactorWeight: 0, behaviourPenaltyWeight: 0 },
   })

@@ -29,6 +29,10 @@ import { countBytes } from './metrics.ts'
 
 const STOP_TIMEOUT_MS = 5_000
 const MDNS_SERVICE = 'tapri.local'
+/** Peers behind one address, such as a family or a demo, that may dial at the same time. */
+const MAX_DIALS_FROM_ONE_HOST = 128
+/** Far below what libp2p buffers of a paused stream before it gives the stream up. */
+const MAX_STREAM_WINDOW_BYTES = 1024 * 1024
 
 export interface Libp2pInit {
   /** 64 bytes, libsodium layout: the device key is the peer key. */
@@ -78,9 +82,14 @@ class Libp2pNetwork implements Network {
         addresses: { listen },
         transports: [tcp()],
         connectionEncrypters: [noise()],
-        streamMuxers: [yamux()],
+        streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: MAX_STREAM_WINDOW_BYTES } })],
         peerDiscovery: useMdns ? [mdns({ serviceTag: MDNS_SERVICE })] : [],
-        connectionManager: { dialTimeout: CONNECT_TIMEOUT_MS, reconnectRetries: 0 },
+        connectionManager: {
+          dialTimeout: CONNECT_TIMEOUT_MS,
+          reconnectRetries: 0,
+          inboundConnectionThreshold: MAX_DIALS_FROM_ONE_HOST,
+          maxIncomingPendingConnections: MAX_DIALS_FROM_ONE_HOST,
+        },
         connectionGater: {
           denyDialMultiaddr: () => false,
           denyDialPeer: isDenied,
@@ -95,7 +104,8 @@ class Libp2pNetwork implements Network {
     }
     this.#listen(this.#node)
     await this.#node.handle(SYNC_PROTOCOL, (stream, connection) => this.#onStream(stream, connection), {
-      maxInboundStreams: MAX_STREAMS_PER_PEER,
+      // libp2p refuses in silence; #onStream refuses earlier, and tells.
+      maxInboundStreams: 2 * MAX_STREAMS_PER_PEER,
       maxOutboundStreams: MAX_STREAMS_PER_PEER,
       runOnLimitedConnection: true,
     })
@@ -112,6 +122,7 @@ class Libp2pNetwork implements Network {
     const node = this.#node
     this.#node = undefined
     this.#handlers = undefined
+    this.#connected.clear()
     if (!node) return
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<void>((resolve) => {
@@ -231,7 +242,14 @@ class Libp2pNetwork implements Network {
 
   #onStream(stream: Stream, { remotePeer }: Connection): void {
     const peer = keyOf(remotePeer)
-    if (!peer || !this.#handlers) return stream.abort(new Error('not taken'))
+    if (!peer || !this.#node || !this.#handlers) return stream.abort(new Error('not taken'))
+    const open = this.#node.getConnections(remotePeer).flatMap(({ streams }) => streams)
+    const isInbound = ({ direction, protocol }: Stream) =>
+      direction === 'inbound' && protocol === SYNC_PROTOCOL
+    if (open.filter(isInbound).length > MAX_STREAMS_PER_PEER) {
+      this.#handlers.onRefused(peer, 'stream-limit')
+      return stream.abort(new Error('too many streams'))
+    }
     this.#handlers.onStream(this.#frames(stream, peer))
   }
 
