@@ -8,8 +8,6 @@ import { Window } from './window.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const BROWSER = join(import.meta.dirname, 'browser', 'main.mjs')
-/** A page under a policy that was violated says so in its console as an error. */
-const SERIOUS = ['error', 'warning']
 
 export interface AppOptions {
   /** The data folder; a fresh one when not given. */
@@ -73,8 +71,9 @@ async function launch(path: string, args: string[], expected?: RegExp): Promise<
     await close()
     expect(problems).toEqual([])
   })
+  // A violated content security policy is an error of the console, too.
   const note = (where: string) => (problem: ConsoleMessage | Error) => {
-    if (!(problem instanceof Error) && !SERIOUS.includes(problem.type())) return
+    if (!(problem instanceof Error) && problem.type() !== 'error') return
     const text = problem instanceof Error ? (problem.stack ?? problem.message) : problem.text()
     if (!expected?.test(text)) problems.push(`${where}: ${text}`)
   }

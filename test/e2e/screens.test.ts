@@ -1,0 +1,263 @@
+/** Walks through every screen of the window and leaves a picture of each in artifacts/screenshots. */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { AppError } from '../../src-main/api/errors.ts'
+import {
+  FakeMessenger,
+  group,
+  keyAt,
+  message,
+  office,
+  OFFICE,
+  JOINING,
+  WAITING,
+} from '../renderer/fake-client.ts'
+import { openBrowser } from './app.ts'
+import { serveFake } from './fake-server.ts'
+import type { Window } from './window.ts'
+
+const FOLDER = join(import.meta.dirname, '..', '..', 'artifacts', 'screenshots')
+const WIDE = 1080
+const NARROW = 480
+
+type Look = { theme: 'light' | 'dark'; language: 'en' | 'hi' }
+const LOOKS: Look[] = [
+  { theme: 'light', language: 'en' },
+  { theme: 'dark', language: 'hi' },
+  { theme: 'dark', language: 'en' },
+  { theme: 'light', language: 'hi' },
+]
+
+/** A browser on a messenger, with a way to change how it looks and to keep a picture. */
+async function open(fake: FakeMessenger) {
+  const browser = await openBrowser(await serveFake(fake))
+  const { page, electron } = browser
+  mkdirSync(FOLDER, { recursive: true })
+  return Object.assign(browser, {
+    async look({ theme, language }: Look) {
+      await page.evaluate(
+        ([chosenTheme, chosenLanguage]) => {
+          localStorage.setItem('tapri.theme', chosenTheme!)
+          localStorage.setItem('tapri.language', chosenLanguage!)
+        },
+        [theme, language],
+      )
+      await page.reload()
+      await page.locator(`html[lang=${language}] #app > .window`).waitFor()
+    },
+    async size(width: number, height = 760) {
+      await electron.evaluate(
+        ({ BrowserWindow }, [w, h]) => BrowserWindow.getAllWindows()[0]!.setContentSize(w!, h!),
+        [width, height],
+      )
+      await page.waitForFunction((wanted) => innerWidth === wanted, width)
+    },
+    async keep(name: string) {
+      await page.screenshot({ path: join(FOLDER, `${name}.png`), animations: 'disabled' })
+      expect(await spilled(browser), name).toEqual([])
+    },
+  })
+}
+
+/** Whatever reaches out of the window sideways, or is cut without an ellipsis. */
+function spilled({ page }: Window): Promise<string[]> {
+  return page.evaluate(() =>
+    [...document.querySelectorAll<HTMLElement>('#app *, dialog *')]
+      .filter((element) => {
+        const { left, right, width } = element.getBoundingClientRect()
+        if (width === 0 || element.closest('.for-readers, svg')) return false
+        const isCut =
+          element.matches('button, p, h1, h2, h3, legend, label, dt') &&
+          element.scrollWidth > element.clientWidth + 1 &&
+          getComputedStyle(element).textOverflow !== 'ellipsis' &&
+          element.clientWidth > 0
+        return left < -1 || right > innerWidth + 1 || isCut
+      })
+      .map((element) => element.outerHTML.slice(0, 160)),
+  )
+}
+
+test('the first screens say what Tapri is and what to do', async () => {
+  const fake = new FakeMessenger()
+  fake.name = ''
+  const window = await open(fake)
+  for (const look of LOOKS.slice(0, 2)) {
+    await window.look(look)
+    await window.see('first-run').waitFor()
+    await window.keep(`first-run-${look.theme}-${look.language}`)
+  }
+  await window.size(NARROW)
+  await window.keep('first-run-narrow')
+  await window.size(WIDE)
+  await window.introduce('Alice Rao')
+  for (const look of LOOKS) {
+    await window.look(look)
+    await window.see('welcome').waitFor()
+    await window.keep(`empty-${look.theme}-${look.language}`)
+  }
+  await window.look(LOOKS[0]!)
+  fake.failures.set(
+    'getState',
+    new AppError(
+      'STORE_CORRUPT',
+      'The store in /home/alice/.config/tapri/store is damaged (Corruption: checksum mismatch). Nothing was changed. Move the folder away to keep it, start Tapri again, and join your groups with a new invite: the other members still have the messages.',
+    ),
+  )
+  await window.page.reload()
+  await window.see('fatal').waitFor()
+  await window.keep('fatal')
+})
+
+test('a conversation reads well in both themes and both languages', async () => {
+  const window = await open(office())
+  for (const look of LOOKS) {
+    await window.size(WIDE)
+    await window.look(look)
+    await window.openGroup('Office – third floor')
+    await window.see('message').last().waitFor()
+    await window.keep(`conversation-${look.theme}-${look.language}`)
+    await window.see('people-button').click()
+    await window.see('person').first().waitFor()
+    await window.keep(`people-${look.theme}-${look.language}`)
+    await window.see('people-button').click()
+    await window.see('connection').click()
+    await window.see('connection-step').first().waitFor()
+    await window.keep(`connection-${look.theme}-${look.language}`)
+    await window.page.keyboard.press('Escape')
+    await window.see('settings-button').click()
+    await window.see('version').waitFor()
+    await window.keep(`settings-${look.theme}-${look.language}`)
+    await window.page.keyboard.press('Escape')
+    await window.size(NARROW)
+    await window.keep(`narrow-conversation-${look.theme}-${look.language}`)
+    await window.see('back-button').click()
+    await window.see('group-item').first().waitFor()
+    await window.keep(`narrow-groups-${look.theme}-${look.language}`)
+  }
+})
+
+test('dialogs fit, wide and narrow', async () => {
+  const window = await open(office())
+  for (const look of LOOKS.slice(0, 2)) {
+    const suffix = `${look.theme}-${look.language}`
+    await window.size(WIDE)
+    await window.look(look)
+    await window.see('create-group').click()
+    await window.see('group-name-input').waitFor()
+    await window.keep(`create-${suffix}`)
+    await window.page.keyboard.press('Escape')
+    await window.see('join-group').click()
+    await window.see('invite-input').fill('hello')
+    await window.see('confirm').click()
+    await window.see('dialog-error').waitFor()
+    await window.keep(`join-refused-${suffix}`)
+    await window.page.keyboard.press('Escape')
+    await window.openGroup('Office – third floor')
+    await window.see('invite-button').click()
+    await window.see('invite-copied').and(window.page.locator('[data-copied]')).waitFor()
+    await window.keep(`invite-${suffix}`)
+    await window.size(NARROW)
+    await window.keep(`invite-narrow-${suffix}`)
+    await window.page.keyboard.press('Escape')
+  }
+})
+
+test('answers, reactions, late and waiting messages, and failures are told where they happen', async () => {
+  const fake = office(90)
+  const window = await open(fake)
+  const { page } = window
+  for (const look of LOOKS) {
+    const suffix = `${look.theme}-${look.language}`
+    await window.size(WIDE)
+    await window.look(look)
+    await window.openGroup('Office – third floor')
+    const row = window.see('message').last()
+    await row.hover()
+    await row.getByTestId('reply-button').click()
+    await window.see('composer').fill('Yes, the second one on the left.')
+    await row.hover()
+    await row.getByTestId('react-button').click()
+    await window.see('quick-reaction').first().waitFor()
+    await window.keep(`reply-${suffix}`)
+    await row.getByTestId('react-button').click()
+    await window.see('cancel-reply').click()
+    await window.see('composer').fill('')
+
+    const n = Number(await fake.timelines.get(OFFICE)!.length)
+    const late = [60.5, 61.5].map((place, i) =>
+      message(n + i, {
+        key: keyAt(place + LOOKS.indexOf(look) / 10),
+        own: false,
+        device: 'b0b0000000000002',
+        author: 'Rahul Verma',
+      }),
+    )
+    fake.deliver(OFFICE, late)
+    await window.see('earlier-list').click()
+    await window.see('earlier-jump').first().waitFor()
+    fake.update(OFFICE, {
+      pending: {
+        count: 3,
+        missing: [{ device: 'dad0000000000004', name: 'अनिता शर्मा', count: 2 }],
+        preview: WAITING,
+      },
+    })
+    await window.see('pending-preview').waitFor()
+    await window.keep(`pending-and-late-${suffix}`)
+    await window.see('earlier-jump').first().click()
+    await page.locator('[data-late=true]').first().waitFor()
+    await window.keep(`late-${suffix}`)
+    await window.see('newest-pill').click()
+    fake.update(OFFICE, { pending: { count: 0, missing: [], preview: [] } })
+    await window.see('pending-line').waitFor({ state: 'detached' })
+
+    fake.failures.set('post', new AppError('STORE_FAILED', 'The disk is full.'))
+    await window.see('composer').fill('will this arrive?')
+    await window.see('composer').press('Enter')
+    await window.see('retry').waitFor()
+    fake.failures.set('react', new AppError('TIMED_OUT', 'No answer to react within 30 s.'))
+    await window.see('message').locator('[data-emoji]').last().click()
+    await window.see('toast').waitFor()
+    await window.keep(`failed-${suffix}`)
+    await window.see('discard').click()
+
+    await window.page.locator(`[data-testid=group-item][data-id="${JOINING}"]`).click()
+    await window.see('composer-explanation').waitFor()
+    await window.keep(`joining-${suffix}`)
+  }
+})
+
+test('a group without a word, and a name and words too long for their places', async () => {
+  const fake = office(20)
+  const long = 'Donaudampfschifffahrtsgesellschaftskapitänswitwenrente und alles, was sonst noch dazugehört'
+  fake.add(group({ id: 'ab'.repeat(32), name: long }), [
+    message(1, {
+      author: long,
+      text: `${long.replaceAll(' ', '')}\nhttps://example.org/${'path/'.repeat(40)}`,
+    }),
+    message(2, {
+      author: long,
+      device: 'b0b0000000000002',
+      own: false,
+      via: long,
+      text: 'क्षत्रिय'.repeat(60),
+    }),
+  ])
+  fake.add(group({ id: 'cd'.repeat(32), name: 'Silence', people: [] }), [])
+  fake.name = long.slice(0, 64)
+  const window = await open(fake)
+  for (const width of [WIDE, NARROW]) {
+    await window.size(width)
+    if (await window.see('back-button').isVisible()) await window.see('back-button').click()
+    await window.see('group-item').filter({ hasText: long }).click()
+    await window.see('message').last().waitFor()
+    await window.see('message').last().hover()
+    await window.see('people-button').click()
+    await window.keep(`long-words-${width}`)
+    await window.see('people-button').click()
+  }
+  await window.see('back-button').click()
+  await window.openGroup('Silence')
+  await window.keep('silence')
+})
