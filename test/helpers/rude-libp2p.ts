@@ -29,6 +29,10 @@ export interface RawStream {
 export interface RudeLibp2p extends RudePeer {
   key: KeyPair
   openStream(peer: string): Promise<RawStream>
+  /** Subscribes, without ever looking at what comes. */
+  join(topic: string): void
+  /** The first stream that somebody opens to this peer from now on. */
+  takeStream(): Promise<RawStream>
 }
 
 export async function makeRudeLibp2p(): Promise<RudeLibp2p> {
@@ -41,6 +45,7 @@ export async function makeRudeLibp2p(): Promise<RudeLibp2p> {
     services: { identify: identify(), gossip: gossipService() },
   })
   const { gossip } = node.services
+  const taken = Promise.withResolvers<RawStream>()
   return {
     key,
     self: toHex(key.publicKey),
@@ -59,6 +64,11 @@ export async function makeRudeLibp2p(): Promise<RudeLibp2p> {
     async openStream(peer) {
       const id = peerIdFromPublicKey(publicKeyFromRaw(fromHex(peer)))
       return rawStream(await node.dialProtocol(id, SYNC_PROTOCOL, { maxOutboundStreams: 1_000 }))
+    },
+    join: (topic) => gossip.subscribe(topic),
+    async takeStream() {
+      await node.handle(SYNC_PROTOCOL, (stream) => taken.resolve(rawStream(stream)))
+      return taken.promise
     },
     stop: async () => node.stop(),
   }

@@ -1,0 +1,312 @@
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import type { GroupId } from '../../src-main/api/contract.ts'
+import { ascii, concat } from '../../src-main/core/bytes.ts'
+import { commitTo, deviceTag, encodeEvent, KIND, type EventFields } from '../../src-main/core/event.ts'
+import { hlcAt } from '../../src-main/core/hlc.ts'
+import { MAX_REJECTED_PER_SESSION } from '../../src-main/core/limits.ts'
+import { encodeCreate, encodeJoin } from '../../src-main/core/members.ts'
+import { encodeEvents, encodeFrame } from '../../src-main/core/sync.ts'
+import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
+import { encodeMessage } from '../../src-main/messenger/content.ts'
+import { decodeInvite, helloProof, topicOf } from '../../src-main/messenger/membership.ts'
+import { MAX_FRAME_SIZE_BYTES, MAX_GOSSIP_SIZE_BYTES } from '../../src-main/network/network.ts'
+import { startMessenger, texts, traceOf, until, type RunningMessenger } from '../helpers/messengers.ts'
+import { makeRudeLibp2p, type RawStream, type RudeLibp2p } from '../helpers/rude-libp2p.ts'
+
+/** Mallory has an invite, so the group's secret too; bob's key has leaked to her. She is linked to alice. */
+interface Scene {
+  alice: RunningMessenger
+  bob: RunningMessenger
+  group: GroupId
+  secret: Uint8Array
+  /** The one message that bob wrote. */
+  bobsMessage: { id: string; sentAtMs: number }
+  /** What alice and bob had before anything hostile came. */
+  traces: string[]
+}
+
+let scene: Scene
+
+beforeAll(async () => {
+  const [alice, bob] = await Promise.all(['alice', 'bob'].map(startMessenger))
+  const { id: group } = await alice!.messenger.commands.createGroup({ name: 'office' })
+  const { invite } = await alice!.messenger.commands.createInvite({ group })
+  await bob!.messenger.commands.joinGroup({ invite })
+  await until(bob!.messenger, async () => {
+    const { groups } = await bob!.messenger.commands.getState()
+    return groups[0]!.joined
+  })
+  const bobsMessage = await bob!.messenger.commands.post({ group, text: 'pizza?' })
+  await until(alice!.messenger, async () => (await texts(alice!.messenger, group)).includes('pizza?'))
+  const traces = await Promise.all([alice!, bob!].map(({ messenger }) => traceOf(messenger, group)))
+  const { secret } = decodeInvite(invite, crypto)
+  scene = { alice: alice!, bob: bob!, group, secret, bobsMessage, traces }
+})
+
+afterAll(async () => {
+  await Promise.all([scene.alice, scene.bob].map(({ messenger }) => messenger.close()))
+})
+
+async function startMallory(): Promise<RudeLibp2p> {
+  const mallory = await makeRudeLibp2p()
+  onTestFinished(() => mallory.stop())
+  await mallory.connect(scene.alice.address)
+  return mallory
+}
+
+const self = ({ key }: RunningMessenger) => Buffer.from(key.publicKey).toString('hex')
+
+function hello(
+  mallory: RudeLibp2p,
+  proof = helloProof(scene.secret, mallory.self, self(scene.alice), crypto),
+) {
+  return encodeFrame({
+    type: 'hello',
+    proof,
+    incarnation: new Uint8Array(8),
+    wallClockMs: Date.now(),
+    digest: new Uint8Array(32),
+  })
+}
+
+/** An event that bob might write next, changed; signed with his key. */
+function bobsNext(change: Partial<EventFields> = {}, secretKey = scene.bob.key.secretKey): Uint8Array {
+  const fields: EventFields = {
+    kind: KIND.message,
+    tag: deviceTag(scene.bob.key.publicKey, crypto.sha256),
+    seq: 2,
+    hlc: hlcAt(Date.now()),
+    deps: [],
+    commit: commitTo(scene.bobsMessage.id, [], undefined, crypto.sha256),
+    body: encodeMessage({ text: 'I quit' }),
+    ...change,
+  }
+  return encodeEvent(fields, scene.group, crypto.sha256, (id) => crypto.sign(id, secretKey)).bytes
+}
+
+/** A first event of mallory's own chain. */
+function mallorysFirst({ key }: RudeLibp2p, kind: number, body: Uint8Array): Uint8Array {
+  const commit = commitTo(undefined, [], undefined, crypto.sha256)
+  const tag = deviceTag(key.publicKey, crypto.sha256)
+  return bobsNext({ kind, tag, seq: 1, commit, body }, key.secretKey)
+}
+
+function withByte(bytes: Uint8Array, at: number, value: number): Uint8Array {
+  const changed = bytes.slice()
+  changed[at] = value
+  return changed
+}
+
+/** Where the sequence number of an event begins: after version, kind, flags and device tag. */
+const SEQ_AT = 11
+
+const name = ascii('mallory')
+/** Events that one may not take, whoever hands them over; and the reason that is counted. */
+const EVENTS: [what: string, reason: string, make: (mallory: RudeLibp2p) => Uint8Array][] = [
+  ['nothing', 'malformed', () => new Uint8Array(0)],
+  ['random bytes', 'malformed', () => withByte(randomBytes(300), 0, 1)],
+  ['zeros', 'unknown-version', () => new Uint8Array(300)],
+  ['an unknown version', 'unknown-version', () => withByte(bobsNext(), 0, 2)],
+  ['an event cut off', 'malformed', () => bobsNext().subarray(0, -1)],
+  ['an event with a byte more', 'malformed', () => concat([bobsNext(), Uint8Array.of(0)])],
+  ['unknown flags', 'malformed', () => withByte(bobsNext(), 2, 0x80)],
+  [
+    'a number in a longer encoding than it needs',
+    'malformed',
+    () => {
+      const honest = bobsNext()
+      return concat([honest.subarray(0, SEQ_AT), Uint8Array.of(0x82, 0), honest.subarray(SEQ_AT + 1)])
+    },
+  ],
+  [
+    'a changed body',
+    'bad-signature',
+    () => {
+      const honest = bobsNext()
+      return withByte(honest, honest.length - 1, honest.at(-1)! ^ 1)
+    },
+  ],
+  ['the signature of another', 'bad-signature', ({ key }) => bobsNext({}, key.secretKey)],
+  [
+    'a message of a stranger',
+    'unknown-device',
+    (mallory) => mallorysFirst(mallory, KIND.message, encodeMessage({ text: 'hi' })),
+  ],
+  [
+    'an entrance without the invite key',
+    'bad-membership-proof',
+    (mallory) => {
+      const body = encodeJoin({ publicKey: mallory.key.publicKey, proof: randomBytes(64), memberName: name })
+      return mallorysFirst(mallory, KIND.join, body)
+    },
+  ],
+  [
+    'a second foundation',
+    'bad-membership-proof',
+    (mallory) => {
+      const { publicKey } = mallory.key
+      const parts = { publicKey, inviteKey: publicKey, nonce: new Uint8Array(16) }
+      return mallorysFirst(
+        mallory,
+        KIND.create,
+        encodeCreate({ ...parts, groupName: name, memberName: name }),
+      )
+    },
+  ],
+  [
+    'a second event in the place of one',
+    'fork',
+    () => bobsNext({ seq: 1, commit: commitTo(undefined, [], undefined, crypto.sha256) }),
+  ],
+  ['a false commitment', 'commit-mismatch', () => bobsNext({ commit: randomBytes(16) })],
+  ['a date before its own past', 'clock-not-growing', () => bobsNext({ hlc: hlcAt(1) })],
+  ['a date in the far future', 'too-far-ahead', () => bobsNext({ hlc: hlcAt(Date.now() + 3_600_000) })],
+]
+
+/** Nobody took anything, and it is known who is to blame for what. */
+async function expectUnharmed(mallory: RudeLibp2p, counts: Record<string, number> | undefined) {
+  const { alice, bob, group, traces } = scene
+  const { rejectedByPeer } = await alice.messenger.operator.getDiagnostics()
+  expect(rejectedByPeer[mallory.self]).toEqual(counts)
+  expect(await traceOf(alice.messenger, group)).toBe(traces[0])
+  expect(await traceOf(bob.messenger, group)).toBe(traces[1])
+}
+
+describe('gossip', () => {
+  async function gossip(bytes: (mallory: RudeLibp2p) => Uint8Array): Promise<RudeLibp2p> {
+    const mallory = await startMallory()
+    const judged = scene.alice.judged(mallory.self)
+    await mallory.publish(topicOf(scene.secret, crypto), bytes(mallory))
+    await judged
+    return mallory
+  }
+
+  test.each(EVENTS)('%s is counted as %s', async (_, reason, make) => {
+    const mallory = await gossip((sender) => encodeEvents([make(sender)]))
+    await expectUnharmed(mallory, { [reason]: 1 })
+  })
+
+  test.each<[string, string, () => Uint8Array]>([
+    ['bytes that are no list of events', 'malformed', () => randomBytes(1_000)],
+    ['a list of nothing', 'malformed', () => Uint8Array.of(0)],
+    ['a list longer than its bytes', 'malformed', () => Uint8Array.of(0xff, 0xff, 0x7f, 1)],
+    ['an oversized event', 'malformed', () => encodeEvents([new Uint8Array(70_000)])],
+    ['an oversized message', 'oversized-gossip', () => new Uint8Array(MAX_GOSSIP_SIZE_BYTES + 1)],
+  ])('%s: counted as %s', async (_, reason, make) => {
+    await expectUnharmed(await gossip(make), { [reason]: 1 })
+  })
+})
+
+describe('a sync session', () => {
+  /** Says it, ends, and waits until alice is done with the stream. */
+  async function say(stream: RawStream, ...frames: Uint8Array[]): Promise<Uint8Array> {
+    for (const frame of frames) await stream.sendFrame(frame)
+    await stream.closeWrite()
+    return stream.received
+  }
+  async function openStream() {
+    const mallory = await startMallory()
+    return { mallory, stream: await mallory.openStream(self(scene.alice)) }
+  }
+
+  test.each(EVENTS)('%s is counted as %s', async (_, reason, make) => {
+    const { mallory, stream } = await openStream()
+    await say(stream, hello(mallory), encodeFrame({ type: 'events', events: [make(mallory)] }))
+    await expectUnharmed(mallory, { [reason]: 1 })
+  })
+
+  const clock = encodeFrame({ type: 'clock', tips: [] })
+  const end = encodeFrame({ type: 'end' })
+  test.each<[string, string, (mallory: RudeLibp2p) => Uint8Array[]]>([
+    ['random bytes', 'bad-frame', () => [randomBytes(1_000)]],
+    ['an empty frame', 'bad-frame', () => [new Uint8Array(0)]],
+    ['a frame before the greeting', 'bad-frame', () => [clock]],
+    ['a greeting cut off', 'bad-frame', (mallory) => [hello(mallory).subarray(0, -1)]],
+    ['a greeting with a byte more', 'bad-frame', (mallory) => [concat([hello(mallory), Uint8Array.of(0)])]],
+    ['a false proof', 'not-admitted', (mallory) => [hello(mallory, randomBytes(32))]],
+    [
+      'a proof that bob gave to alice',
+      'not-admitted',
+      (mallory) => [hello(mallory, helloProof(scene.secret, self(scene.bob), self(scene.alice), crypto))],
+    ],
+    ['a second greeting', 'unexpected-frame', (mallory) => [hello(mallory), hello(mallory)]],
+    ['random bytes after the greeting', 'bad-frame', (mallory) => [hello(mallory), randomBytes(1_000)]],
+    ['a frame of unknown type', 'bad-frame', (mallory) => [hello(mallory), Uint8Array.of(99)]],
+    ['a second clock', 'unexpected-frame', (mallory) => [hello(mallory), clock, clock]],
+    ['a clock longer than its bytes', 'bad-frame', (mallory) => [hello(mallory), Uint8Array.of(4, 9, 9)]],
+    [
+      'an oversized event',
+      'bad-frame',
+      (mallory) => [hello(mallory), encodeFrame({ type: 'events', events: [new Uint8Array(70_000)] })],
+    ],
+    [
+      'an oversized frame',
+      'oversized-frame',
+      (mallory) => [hello(mallory), new Uint8Array(MAX_FRAME_SIZE_BYTES + 1)],
+    ],
+  ])('%s: counted as %s', async (_, reason, frames) => {
+    const { mallory, stream } = await openStream()
+    await say(stream, ...frames(mallory))
+    await expectUnharmed(mallory, { [reason]: 1 })
+  })
+
+  test('a frame cut off by the end of the stream is nobody’s proven fault', async () => {
+    const { mallory, stream } = await openStream()
+    stream.send(Uint8Array.of(200, 1, 1, 2, 3))
+    await say(stream)
+    await expectUnharmed(mallory, undefined)
+  })
+
+  test('a session with too many bad events is ended', async () => {
+    const { mallory, stream } = await openStream()
+    const events = Array.from({ length: MAX_REJECTED_PER_SESSION + 1 }, () => Uint8Array.of(9))
+    await say(stream, hello(mallory), encodeFrame({ type: 'events', events }), end)
+    await expectUnharmed(mallory, { 'unknown-version': events.length, 'too-many-refused': 1 })
+  })
+
+  test('a clock of devices that nobody knows is answered, and harmless', async () => {
+    const { mallory, stream } = await openStream()
+    const tips = Array.from({ length: 5_000 }, () => ({
+      tag: randomBytes(8).toString('hex'),
+      chain: 'm' as const,
+      seq: Number.MAX_SAFE_INTEGER,
+      fingerprint: randomBytes(4),
+    }))
+    await say(stream, hello(mallory), encodeFrame({ type: 'clock', tips }), end)
+    await expectUnharmed(mallory, undefined)
+  })
+
+  test('addresses that lead nowhere are harmless', async () => {
+    const { mallory, stream } = await openStream()
+    const addresses = ['', 'nonsense', '/ip4/127.0.0.1/tcp/1', '/p2p/x', '\0'].map((text) => ascii(text))
+    addresses.push(randomBytes(200))
+    await say(stream, hello(mallory), encodeFrame({ type: 'addresses', addresses }), end)
+    await expectUnharmed(mallory, undefined)
+  })
+
+  test.each<[string, string, () => Uint8Array]>([
+    ['random bytes', 'bad-frame', () => randomBytes(1_000)],
+    ['a clock', 'unexpected-frame', () => clock],
+    ['a refusal', 'not-admitted', () => encodeFrame({ type: 'refuse' })],
+    ['an oversized frame', 'oversized-frame', () => new Uint8Array(MAX_FRAME_SIZE_BYTES + 1)],
+  ])('%s in answer to a greeting: counted as %s', async (_, reason, make) => {
+    const mallory = await startMallory()
+    const taken = mallory.takeStream()
+    mallory.join(topicOf(scene.secret, crypto))
+    await say(await taken, make())
+    await expectUnharmed(mallory, { [reason]: 1 })
+  })
+})
+
+test('after all of that, alice and bob still talk', async () => {
+  const { alice, bob, group } = scene
+  for (const [from, to] of [
+    [alice, bob],
+    [bob, alice],
+  ] as const) {
+    const text = `still here, ${self(from)}`
+    await from.messenger.commands.post({ group, text })
+    await until(to.messenger, async () => (await texts(to.messenger, group)).includes(text))
+  }
+})
