@@ -2,7 +2,9 @@
  * The same messenger without Electron: browser mode, bots, demo peers. Prints the URL that opens its window.
  *
  *   node src-main/headless.ts --data DIR [--port P] [--listen MULTIADDR]... [--no-mdns] [--name NAME]
- *                             [--operator] [--json] [--delay MS]
+ *                             [--operator] [--json] [--delay MS] [--attached]
+ *
+ * --attached: ends when its standard input does, so that it never outlives the program that started it.
  */
 import { join } from 'node:path'
 import { homedir } from 'node:os'
@@ -24,6 +26,7 @@ interface HeadlessOptions {
   delayMs: number
   operator: boolean
   json: boolean
+  attached: boolean
 }
 
 function readOptions(): HeadlessOptions {
@@ -37,6 +40,7 @@ function readOptions(): HeadlessOptions {
       delay: { type: 'string', default: '0' },
       operator: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
+      attached: { type: 'boolean', default: false },
     },
   })
   const count = (name: string, text: string, limit: number) => {
@@ -53,12 +57,13 @@ function readOptions(): HeadlessOptions {
     delayMs: count('delay', values.delay, 60_000),
     operator: values.operator,
     json: values.json,
+    attached: values.attached,
   }
 }
 
 async function main(): Promise<void> {
   const options = readOptions()
-  const { dataFolder, listen, mdns, name, delayMs, port, operator, json } = options
+  const { dataFolder, listen, mdns, name, delayMs, port, operator, json, attached } = options
   const messenger = await openMessenger({ dataFolder, listen, mdns, name, delayMs })
   const server = await serveWebSocket({
     folder: WINDOW_FOLDER,
@@ -77,6 +82,7 @@ async function main(): Promise<void> {
   }
   process.once('SIGINT', close)
   process.once('SIGTERM', close)
+  if (attached) process.stdin.once('close', close).resume()
   const { peer } = await messenger.operator.getPeerKey()
   if (json) console.log(JSON.stringify({ ready: true, url: server.url, peer }))
   else {

@@ -27,7 +27,7 @@ const ARROWS: Record<string, string[]> = {
 }
 
 /** package -> where it may be imported. */
-const OWNERS: [package: RegExp, where: RegExp][] = [
+const OWNERS: [name: RegExp, where: RegExp][] = [
   [/^electron$/, /^src-main\/(index\.ts|shell\/electron\/)/],
   [/^(libp2p|@libp2p\/.*|@chainsafe\/.*|@multiformats\/.*|uint8.*)$/, /^src-main\/network\/libp2p\//],
   [/^(level|classic-level|abstract-level)$/, /^src-main\/storage\/level\.ts$/],
