@@ -1,6 +1,6 @@
 /** Up to two letters that stand for a name in an avatar; whole graphemes, so Devanagari stays readable. */
 export function initials(name: string): string {
-  const words = name.trim().split(/\s+/u).filter(Boolean)
+  const words = name.match(/[\p{L}\p{N}]\S*/gu) ?? name.match(/\S+/gu) ?? []
   const first = words[0]
   if (first === undefined) return '·'
   const last = words.length > 1 ? words[words.length - 1]! : ''

@@ -9,7 +9,7 @@ export interface Toast {
 /** Long enough to read two sentences. */
 export const TOAST_MS = 7_000
 
-/** Short sentences at the edge of the window: what failed, what was done. */
+/** Short sentences over the window: what failed, what was done. */
 export class Toasts {
   list = $state.raw<readonly Toast[]>([])
   #next = 0

@@ -55,8 +55,11 @@ export async function aliceAndBob(ofAlice: AppOptions = {}): Promise<[App, App]>
 }
 
 /** Opens a plain browser window on a URL: what browser mode gets. */
-export async function openBrowser(url: string): Promise<Omit<App, 'data'>> {
-  return launch(inject('electron'), [...chromiumSwitches(), BROWSER, freshFolder(), url])
+export async function openBrowser(
+  url: string,
+  { expected }: Omit<AppOptions, 'data'> = {},
+): Promise<Omit<App, 'data'>> {
+  return launch(inject('electron'), [...chromiumSwitches(), BROWSER, freshFolder(), url], expected)
 }
 
 function chromiumSwitches(): string[] {
