@@ -9,18 +9,19 @@ import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { encode } from 'uint8-varint'
-import { Uint8ArrayList } from 'uint8arraylist'
-import { fromHex, toHex } from '../../src-main/core/bytes.ts'
+import { concat, fromHex, toHex } from '../../src-main/core/bytes.ts'
 import type { KeyPair } from '../../src-main/crypto/crypto.ts'
 import { sodiumCrypto } from '../../src-main/crypto/sodium.ts'
-import { gossipService } from '../../src-main/network/libp2p/gossip.ts'
 import { SYNC_PROTOCOL } from '../../src-main/network/network.ts'
 import type { RudePeer } from '../contract/network.ts'
+
+const GOSSIP_PROTOCOL = '/meshsub/1.1.0'
 
 /** Bytes of a sync stream, unframed. */
 export interface RawStream {
   send(bytes: Uint8Array): void
   sendFrame(frame: Uint8Array): Promise<void>
+  /** Whether or not the other side has given the stream up already. */
   closeWrite(): Promise<void>
   /** Every byte the other side sent; resolves when it is done with the stream, in whatever way. */
   received: Promise<Uint8Array>
@@ -30,11 +31,12 @@ export interface RudeLibp2p extends RudePeer {
   key: KeyPair
   openStream(peer: string): Promise<RawStream>
   /** Subscribes, without ever looking at what comes. */
-  join(topic: string): void
+  join(topic: string): Promise<void>
   /** The first stream that somebody opens to this peer from now on. */
   takeStream(): Promise<RawStream>
 }
 
+/** It knows nobody but the one peer that it was connected to. */
 export async function makeRudeLibp2p(): Promise<RudeLibp2p> {
   const key = sodiumCrypto.keyPair()
   const node = await createLibp2p({
@@ -42,36 +44,39 @@ export async function makeRudeLibp2p(): Promise<RudeLibp2p> {
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
-    services: { identify: identify(), gossip: gossipService() },
+    services: { identify: identify() },
   })
-  const { gossip } = node.services
-  const taken = Promise.withResolvers<RawStream>()
+  let gossip: Stream | undefined
+  const sendGossip = async (rpc: Uint8Array) => {
+    gossip ??= await node.dialProtocol(node.getPeers()[0]!, GOSSIP_PROTOCOL)
+    gossip.send(prefixed(rpc))
+  }
   return {
     key,
     self: toHex(key.publicKey),
     connect: async (address) => void (await node.dial(multiaddr(address))),
-    async publish(topic, data) {
-      const known = Promise.withResolvers<void>()
-      const look = () => {
-        if (gossip.getSubscribers(topic).length > 0) known.resolve()
-      }
-      gossip.addEventListener('subscription-change', look)
-      look()
-      await known.promise
-      gossip.removeEventListener('subscription-change', look)
-      await gossip.publish(topic, data)
-    },
+    publish: (topic, data) => sendGossip(field(2, concat([field(2, data), field(4, Buffer.from(topic))]))),
+    join: (topic) => sendGossip(field(1, concat([Uint8Array.of(1 << 3, 1), field(2, Buffer.from(topic))]))),
     async openStream(peer) {
       const id = peerIdFromPublicKey(publicKeyFromRaw(fromHex(peer)))
       return rawStream(await node.dialProtocol(id, SYNC_PROTOCOL, { maxOutboundStreams: 1_000 }))
     },
-    join: (topic) => gossip.subscribe(topic),
     async takeStream() {
+      const taken = Promise.withResolvers<RawStream>()
       await node.handle(SYNC_PROTOCOL, (stream) => taken.resolve(rawStream(stream)))
       return taken.promise
     },
     stop: async () => node.stop(),
   }
+}
+
+function prefixed(bytes: Uint8Array): Uint8Array {
+  return concat([encode(bytes.length), bytes])
+}
+
+/** A length-delimited field of gossipsub's protobuf RPC. */
+function field(number: number, bytes: Uint8Array): Uint8Array {
+  return concat([Uint8Array.of((number << 3) | 2), prefixed(bytes)])
 }
 
 function rawStream(stream: Stream): RawStream {
@@ -85,9 +90,9 @@ function rawStream(stream: Stream): RawStream {
   return {
     send: (bytes) => void stream.send(bytes),
     async sendFrame(frame) {
-      if (stream.status === 'open') stream.send(new Uint8ArrayList(encode(frame.length), frame))
+      if (stream.status === 'open') stream.send(prefixed(frame))
     },
-    closeWrite: () => stream.close(),
+    closeWrite: () => stream.close().catch(() => {}),
     received: over.promise,
   }
 }

@@ -293,7 +293,7 @@ describe('a sync session', () => {
   ])('%s in answer to a greeting: counted as %s', async (_, reason, make) => {
     const mallory = await startMallory()
     const taken = mallory.takeStream()
-    mallory.join(topicOf(scene.secret, crypto))
+    await mallory.join(topicOf(scene.secret, crypto))
     await say(await taken, make())
     await expectUnharmed(mallory, { [reason]: 1 })
   })
