@@ -4,7 +4,7 @@ import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
-import { aliceAndBob, command, freshFolder, openApp } from './app.ts'
+import { aliceAndBob, command, freshFolder, openApp, type App } from './app.ts'
 
 test('an app that was killed right after sending has everything and reconnects by itself', async () => {
   const [alice, bob] = await aliceAndBob()
@@ -60,4 +60,26 @@ test('a damaged store is told in words, with what to do, and left as it is', asy
   await fatal.getByRole('button').click()
   await fatal.waitFor()
   expect(readdirSync(store)).toContain(manifest)
+})
+
+test('a window opens where it was left, and on a screen that exists', async () => {
+  const data = freshFolder()
+  const bounds = (app: App) =>
+    app.electron.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]!.getBounds())
+  const first = await openApp({ data })
+  await first.see('first-run').waitFor()
+  const left = { x: 40, y: 30, width: 820, height: 600 }
+  await first.electron.evaluate(({ BrowserWindow }, to) => {
+    BrowserWindow.getAllWindows()[0]!.setBounds(to)
+  }, left)
+  await expect.poll(() => bounds(first)).toEqual(left)
+  await first.close()
+  const second = await openApp({ data })
+  expect(await bounds(second)).toEqual(left)
+  await second.close()
+
+  writeFileSync(join(data, 'window.json'), JSON.stringify({ ...left, x: 90_000, y: -90_000 }))
+  const third = await openApp({ data })
+  const { x, y } = await bounds(third)
+  expect(Math.max(Math.abs(x), Math.abs(y))).toBeLessThan(10_000)
 })

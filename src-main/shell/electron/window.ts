@@ -1,11 +1,25 @@
-import { writeFile } from 'node:fs/promises'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { BrowserWindow, net, protocol, session, shell, type Rectangle } from 'electron'
+import {
+  app,
+  BrowserWindow,
+  nativeTheme,
+  net,
+  protocol,
+  screen,
+  session,
+  shell,
+  type Rectangle,
+} from 'electron'
 import { pathToFileURL } from 'node:url'
 import { CONTENT_SECURITY_POLICY, fileFor } from '../websocket.ts'
 
 const SCHEME = 'tapri-app'
+/** Of a window, in device-independent pixels. */
+const MIN_WIDTH = 480
+const MIN_HEIGHT = 420
+/** So much of a window must be on a screen to be dragged back. */
+const GRASP = 64
 /** Where the window's pages live. */
 export const WINDOW_ORIGIN = `${SCHEME}://window`
 
@@ -38,12 +52,12 @@ export function openWindow(dataFolder: string, preload: string): BrowserWindow {
   const window = new BrowserWindow({
     width: 1080,
     height: 760,
-    minWidth: 480,
-    minHeight: 420,
+    minWidth: MIN_WIDTH,
+    minHeight: MIN_HEIGHT,
     ...readBounds(boundsFile),
     title: 'Tapri',
     autoHideMenuBar: true,
-    backgroundColor: '#fbf6ef',
+    backgroundColor: nativeTheme.shouldUseDarkColors ? '#1b1613' : '#fbf6ee',
     webPreferences: {
       preload,
       sandbox: true,
@@ -57,16 +71,17 @@ export function openWindow(dataFolder: string, preload: string): BrowserWindow {
     return { action: 'deny' }
   })
   window.webContents.on('will-navigate', (event) => event.preventDefault())
-  window.on('close', () => {
-    writeFile(boundsFile, JSON.stringify(window.getNormalBounds())).catch((error: unknown) =>
-      console.error('The window bounds could not be kept:', error),
-    )
-  })
+  // A window that is closed by quitting the app never hears of it.
+  const keepBounds = () => {
+    if (!window.isDestroyed()) writeBounds(boundsFile, window.getNormalBounds())
+  }
+  window.on('close', keepBounds)
+  app.on('before-quit', keepBounds)
   void window.loadURL(`${WINDOW_ORIGIN}/index.html`)
   return window
 }
 
-/** Nothing when there are none, or none that make sense: a window opens anyway. */
+/** Nothing when there are none, or none that make sense on the screens at hand: a window opens anyway. */
 function readBounds(file: string): Partial<Rectangle> {
   let value: unknown
   try {
@@ -75,6 +90,24 @@ function readBounds(file: string): Partial<Rectangle> {
     return {}
   }
   const { x, y, width, height } = (value ?? {}) as Partial<Rectangle>
-  const isWhole = [x, y, width, height].every(Number.isInteger)
-  return isWhole && width! >= 480 && height! >= 420 ? { x: x!, y: y!, width: width!, height: height! } : {}
+  if (![x, y, width, height].every(Number.isInteger)) return {}
+  const bounds = { x: x!, y: y!, width: width!, height: height! }
+  const isUsable = bounds.width >= MIN_WIDTH && bounds.height >= MIN_HEIGHT && isOnScreen(bounds)
+  return isUsable ? bounds : {}
+}
+
+function writeBounds(file: string, bounds: Rectangle): void {
+  try {
+    writeFileSync(file, JSON.stringify(bounds))
+  } catch (error) {
+    console.error('The window bounds could not be kept:', error)
+  }
+}
+
+/** Whether some of the title bar can be seen and grasped: screens come and go. */
+function isOnScreen({ x, y, width }: Rectangle): boolean {
+  return screen.getAllDisplays().some(({ workArea: area }) => {
+    const isBeside = x + width < area.x + GRASP || x > area.x + area.width - GRASP
+    return !isBeside && y >= area.y && y < area.y + area.height - GRASP
+  })
 }
