@@ -184,7 +184,10 @@ function cast({ renamed }: Conversation, { peers, seed }: DemoOptions): (nick: s
   }
 }
 
-/** Fails with UsageError when there is nothing to replay in it. */
+/** A sentence about the log. */
+class LogError extends Error {}
+
+/** Fails with LogError when there is nothing to replay in it. */
 async function readLog({ replay = SAMPLE, limit }: DemoOptions): Promise<Conversation> {
   const annotationFile = replay.replace(/(\.raw)?\.txt$/, '.annotation.txt')
   let log: Buffer
@@ -195,13 +198,13 @@ async function readLog({ replay = SAMPLE, limit }: DemoOptions): Promise<Convers
     log = await readFile(replay)
     if (annotationFile !== replay && existsSync(annotationFile)) annotation = await readFile(annotationFile)
   } catch (error) {
-    throw new UsageError(`${replay} cannot be read: ${(error as Error).message}`)
+    throw new LogError(`${replay} cannot be read: ${(error as Error).message}`)
   }
-  if (log.length === 0) throw new UsageError(`${replay} is empty: there is nothing to replay.`)
+  if (log.length === 0) throw new LogError(`${replay} is empty: there is nothing to replay.`)
   const conversation = readConversation(log, annotation, limit)
   const { lines, skipped } = conversation
   if (lines.length === 0)
-    throw new UsageError(
+    throw new LogError(
       `${replay} is no chat log: not one of its ${skipped} lines has the form "[HH:MM] <nick> text".`,
     )
   if (skipped > 0) console.log(`Skipped ${skipped} lines that are in no known form.`)
@@ -211,8 +214,8 @@ async function readLog({ replay = SAMPLE, limit }: DemoOptions): Promise<Convers
 try {
   process.exitCode = await main()
 } catch (error) {
-  const isTheirs = error instanceof UsageError
+  const isTheirs = error instanceof UsageError || error instanceof LogError
   console.error(isTheirs ? error.message : error)
-  if (isTheirs) console.error(`\n${USAGE}`)
+  if (error instanceof UsageError) console.error(`\n${USAGE}`)
   process.exitCode = 2
 }

@@ -58,6 +58,8 @@ export class Peer {
     const child = spawn(
       process.execPath,
       [
+        // `node --cpu-prof scripts/demo.ts` is about the peers.
+        ...process.execArgv.filter((argument) => argument.startsWith('--cpu-prof')),
         ...[HEADLESS, '--data', dataFolder, '--name', name, '--listen', '/ip4/127.0.0.1/tcp/0', '--no-mdns'],
         ...['--delay', String(delayMs), '--operator', '--json', '--attached'],
       ],

@@ -29,6 +29,12 @@ export interface ReactionContent {
   on: boolean
 }
 
+/** An event, as far as its content goes. */
+interface Body {
+  kind: number
+  body: Uint8Array
+}
+
 const Id = v.pipe(
   v.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === 32),
   v.transform(toHex),
@@ -63,12 +69,14 @@ export function encodeReaction({ target, emoji, on }: ReactionContent): Uint8Arr
 }
 
 /** undefined when the body is of another kind or version, or not well-formed. */
-export function decodeMessage(event: { kind: number; body: Uint8Array }): MessageContent | undefined {
-  return event.kind === KIND.message || event.kind === KIND.notice ? parse(Message, event.body) : undefined
+export function decodeMessage(event: Body): MessageContent | undefined {
+  return event.kind === KIND.message || event.kind === KIND.notice
+    ? (parsed(Message, event) as MessageContent | undefined)
+    : undefined
 }
 
-export function decodeReaction(event: { kind: number; body: Uint8Array }): ReactionContent | undefined {
-  return event.kind === KIND.reaction ? parse(Reaction, event.body) : undefined
+export function decodeReaction(event: Body): ReactionContent | undefined {
+  return event.kind === KIND.reaction ? (parsed(Reaction, event) as ReactionContent | undefined) : undefined
 }
 
 /** A name as a peer wrote it, safe to show: valid text, one line, bounded. */
@@ -80,10 +88,15 @@ export function readableName(bytes: Uint8Array): string {
   return text.slice(0, MAX_NAME_LENGTH) || '?'
 }
 
-function parse<Schema extends v.GenericSchema>(
-  schema: Schema,
-  body: Uint8Array,
-): v.InferOutput<Schema> | undefined {
+/** Several places ask the same event what it says. */
+const known = new WeakMap<Body, unknown>()
+
+function parsed(schema: v.GenericSchema, event: Body): unknown {
+  if (!known.has(event)) known.set(event, parse(schema, event.body))
+  return known.get(event)
+}
+
+function parse(schema: v.GenericSchema, body: Uint8Array): unknown {
   let value: unknown
   try {
     value = decode(body, { strict: true, allowIndefinite: false, rejectDuplicateMapKeys: true })

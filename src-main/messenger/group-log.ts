@@ -29,6 +29,8 @@ export interface Delivered {
   event: Event
   entry: Entry
   own: boolean
+  /** What it says it answers is in its own past. */
+  linkHolds: boolean
 }
 
 export interface GroupLogEvents {
@@ -124,8 +126,9 @@ export class GroupLog {
     const effects = this.engine.step({ type: 'append', kind, body, covers, nowMs })
     const delivered = effects.find((effect) => effect.type === 'deliver')
     if (!delivered) throw new TypeError('an own event was not deliverable')
+    const { event, entry } = delivered
     await this.#carryOut(effects)
-    return { event: delivered.event, entry: delivered.entry, own: true }
+    return { event, entry, own: true, linkHolds: this.#linkHolds(event, entry) }
   }
 
   /** Time passes: due and expired events, questions for what is missing. */
@@ -180,7 +183,7 @@ export class GroupLog {
   #enqueue(event: Event, entry: Entry): Promise<void> {
     const own = event.tag === this.#parts.self
     this.#next ??= { delivered: [], durable: false, written: Promise.withResolvers() }
-    this.#next.delivered.push({ event, entry, own })
+    this.#next.delivered.push({ event, entry, own, linkHolds: this.#linkHolds(event, entry) })
     this.#next.durable ||= own
     const { promise } = this.#next.written
     promise.catch(() => {})
@@ -212,10 +215,10 @@ export class GroupLog {
 
   #rows(batch: Delivered[]): Row[] {
     const rows: Row[] = []
-    for (const { event, entry } of batch) {
+    for (const { event, entry, linkHolds } of batch) {
       rows.push([eventKey(this.group, entry.n), event.bytes])
       if (isShown(event.kind)) {
-        const flags = Uint8Array.of(this.#linkHolds(event, entry) ? LINK_HOLDS : 0)
+        const flags = Uint8Array.of(linkHolds ? LINK_HOLDS : 0)
         const value = concat([flags, encodeN(entry.n)])
         rows.push([timelineIndexKey(this.group, timelineKey(event)), value])
       }

@@ -137,14 +137,20 @@ export class Group {
     for await (const [, value] of this.#storage.range(timelineRange(this.log.group))) yield decodeN(value)
   }
 
-  async message(entry: Entry, linkHolds?: boolean): Promise<Message> {
-    return this.messageOf(await this.log.read(entry.n), entry, linkHolds)
+  /** A message of the timeline as it is now. */
+  async message(entry: Entry): Promise<Message> {
+    const event = await this.log.read(entry.n)
+    const value = await this.#storage.get(timelineIndexKey(this.log.group, timelineKey(event)))
+    return this.#describe(event, entry, holds(value), await this.#reactions(entry.id))
   }
 
-  /** One event of the timeline as a window shows it. */
-  async messageOf(event: Event, entry: Entry, linkHolds?: boolean): Promise<Message> {
+  /** What was delivered just now: nobody can have reacted to it before. */
+  fresh({ event, entry, linkHolds }: Delivered): Promise<Message> {
+    return this.#describe(event, entry, linkHolds, [])
+  }
+
+  async #describe(event: Event, entry: Entry, linkHolds: boolean, reactions: Reaction[]): Promise<Message> {
     const content = decodeMessage(event)
-    const replyTo = content?.replyTo
     const isBridged = content?.author !== undefined
     return {
       id: event.id,
@@ -159,11 +165,8 @@ export class Group {
       notice:
         event.kind === KIND.create ? 'group-created' : event.kind === KIND.join ? 'member-joined' : undefined,
       sentAtMs: hlcTimeMs(event.hlc),
-      replyTo:
-        replyTo !== undefined && (linkHolds ?? (await this.#linkHolds(event)))
-          ? await this.#quote(replyTo)
-          : undefined,
-      reactions: await this.#reactions(event.id),
+      replyTo: linkHolds && content?.replyTo !== undefined ? await this.#quote(content.replyTo) : undefined,
+      reactions,
     }
   }
 
@@ -183,16 +186,12 @@ export class Group {
 
   #messages(rows: Uint8Array[]): Promise<Message[]> {
     return Promise.all(
-      rows.map((value) =>
-        this.message(this.log.engine.history.log[decodeN(value) - 1]!, (value[0]! & LINK_HOLDS) !== 0),
-      ),
+      rows.map(async (value) => {
+        const entry = this.log.engine.history.log[decodeN(value) - 1]!
+        const event = await this.log.read(entry.n)
+        return this.#describe(event, entry, holds(value), await this.#reactions(entry.id))
+      }),
     )
-  }
-
-  async #linkHolds(event: Event): Promise<boolean> {
-    const key = timelineIndexKey(this.log.group, timelineKey(event))
-    const value = await this.#storage.get(key)
-    return value !== undefined && (value[0]! & LINK_HOLDS) !== 0
   }
 
   async #quote(id: string): Promise<Quote | undefined> {
@@ -272,4 +271,9 @@ export class Group {
     const isUnread = (entry: Entry) => entry.kind === KIND.message && entry.tag !== this.#self
     return this.log.engine.history.log.slice(this.#readN).filter(isUnread).length
   }
+}
+
+/** value: a record of the timeline. */
+function holds(value: Uint8Array | undefined): boolean {
+  return value !== undefined && (value[0]! & LINK_HOLDS) !== 0
 }

@@ -203,13 +203,8 @@ export class Messenger {
       getTimeline: ({ group, ...page }) => this.#demand(group).group.page(page),
       post: async ({ group, text, replyTo }) => {
         const open = this.#demandJoined(group)
-        const { event, entry } = await this.#post(
-          open,
-          KIND.message,
-          encodeMessage({ text, replyTo }),
-          replyTo,
-        )
-        return open.group.messageOf(event, entry)
+        const body = encodeMessage({ text, replyTo })
+        return open.group.fresh(await this.#post(open, KIND.message, body, replyTo))
       },
       react: async ({ group, target, emoji, on }) => {
         const body = encodeReaction({ target, emoji, on })
@@ -387,7 +382,7 @@ export class Messenger {
       const shown = delivered
         .slice(i, i + MAX_MESSAGES_PER_UPDATE)
         .filter(({ event }) => event.kind !== KIND.reaction)
-      const messages = await Promise.all(shown.map(({ event, entry }) => group.messageOf(event, entry)))
+      const messages = await Promise.all(shown.map((one) => group.fresh(one)))
       if (messages.length > 0) this.#tell('messagesDelivered', { group: id, messages })
     }
     const targets = reactedTo
