@@ -1,0 +1,87 @@
+/** The demo as a person starts it: real processes, real libp2p, real LevelDB. */
+import { execFile } from 'node:child_process'
+import { existsSync, globSync } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeAll, afterAll, expect, test } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+const REAL_LOG = join(ROOT, '..', 'shared', 'data', 'irc', 'dev', '2011-05-29_19.raw.txt')
+const FAULTS = ['--offline', '3:0.2-0.7', '--kill', '4@0.5', '--partition', '0,1/2,3,4@0.3-0.5']
+let folder: string
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tapri-demo-test-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+function demo(...args: string[]): Promise<{ code: number; out: string }> {
+  const command = [join(ROOT, 'scripts', 'demo.ts'), '--speed', 'max', '--exit', ...args]
+  return new Promise((resolve) => {
+    execFile(process.execPath, command, { timeout: 170_000 }, (error, stdout, stderr) => {
+      const code = error ? Number(error.code ?? -1) : 0
+      resolve({ code, out: stdout + stderr })
+    })
+  })
+}
+
+async function run(...args: string[]) {
+  const report = join(folder, 'report.json')
+  const traces = join(folder, 'traces')
+  await rm(traces, { recursive: true, force: true })
+  const { code, out } = await demo('--report', report, '--trace', traces, ...args)
+  expect(out).not.toContain('  ! ')
+  expect(code, out).toBe(0)
+  return {
+    report: JSON.parse(await readFile(report, 'utf8')) as Record<string, unknown>,
+    traces: globSync('*.ndjson', { cwd: traces }),
+  }
+}
+
+const GOOD = { violations: 0, lost: 0, identicalTimelines: true, pending: 0 }
+
+test('five peers replay the sample through an outage, a kill and a partition', async () => {
+  const { report, traces } = await run('--peers', '5', ...FAULTS)
+  expect(report).toMatchObject({ ...GOOD, peers: 5, lines: 26, events: 31, replies: 20 })
+  expect(traces).toHaveLength(5)
+}, 180_000)
+
+test.skipIf(!existsSync(REAL_LOG))(
+  'five peers replay a real conversation through an outage, a kill and a partition',
+  async () => {
+    const { report, traces } = await run('--peers', '5', '--replay', REAL_LOG, ...FAULTS)
+    expect(report).toMatchObject({ ...GOOD, peers: 5, lines: 1250, events: 1255 })
+    expect(report['replies']).toBeGreaterThan(200)
+    expect(traces).toHaveLength(5)
+  },
+  180_000,
+)
+
+test('a log with rubbish in it is replayed, and the rubbish is counted', async () => {
+  const file = join(folder, 'mixed.raw.txt')
+  await writeFile(
+    file,
+    Buffer.concat([Buffer.from('[10:00] <a> one\n'), Buffer.from([0xff, 0, 10]), Buffer.from('[10:0')]),
+  )
+  const { report } = await run('--peers', '2', '--replay', file)
+  expect(report).toMatchObject({ ...GOOD, lines: 1, skippedLines: 2 })
+}, 60_000)
+
+test.each([
+  ['an empty file', Buffer.alloc(0), /is empty/],
+  ['a binary file', Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0, 0xff, 10, 0xfe]), /is no chat log/],
+])('%s is refused with a sentence', async (_name, content, sentence) => {
+  const file = join(folder, 'bad.raw.txt')
+  await writeFile(file, content)
+  const { code, out } = await demo('--replay', file)
+  expect(code).toBe(2)
+  expect(out).toMatch(sentence)
+  expect(out).not.toMatch(/\n\s+at /)
+})
+
+test('a file that is not there is refused with a sentence', async () => {
+  const { code, out } = await demo('--replay', join(folder, 'nowhere.txt'))
+  expect(code).toBe(2)
+  expect(out).toMatch(/cannot be read/)
+})
