@@ -96,7 +96,8 @@ export class Conversation {
 
   /** Loads the newest messages; unread says how many of them are new to this person. */
   async open(unread: number): Promise<void> {
-    const limit = Math.min(Math.max(PAGE_SIZE, unread + 20), MAX_PAGE_SIZE)
+    // Own messages stand between those of others: twice as many mostly reach back to the first unread one.
+    const limit = Math.min(Math.max(PAGE_SIZE, 2 * unread), MAX_PAGE_SIZE)
     const page = await this.#replace({ limit }, undefined)
     if (page !== undefined) this.reading.opened(page.messages, unread, !page.hasEarlier)
   }
