@@ -38,21 +38,16 @@ export function connectRpc<Remote extends object, Local extends object>(
   const answerable = new Set<string>(localNames)
   const rpc = createBirpc<Functions, Functions, false>(local as Functions, {
     proxify: false,
-    bind: 'functions',
     timeout: CALL_TIMEOUT_MS,
     post: (frame: string) => transport.send(frame),
     on: (listener) => transport.onFrame(listener),
     serialize,
     deserialize,
-    resolver: (name, found) =>
-      (answerable.has(name) ? found : refuse(name)) as ((...args: unknown[]) => unknown) | undefined,
-    onFunctionError: (error) => {
-      if (!(error instanceof AppError)) onProblem(error)
-    },
-    onGeneralError: (error) => {
+    resolver: (name, found) => reporting(answerable.has(name) ? found : refuse(name), onProblem),
+    onGeneralError: (error, answered) => {
       onProblem(error)
-      // A caller waits for its own error; a frame that nobody waits for ends here.
-      return error instanceof BadFrame
+      // A frame that nobody waits for ends here; whoever waits for an answer that cannot be sent gets the error instead.
+      return error instanceof BadFrame || answered !== undefined
     },
     onTimeoutError: (name) => {
       throw new AppError('TIMED_OUT', `No answer to ${name} within ${CALL_TIMEOUT_MS / 1000} s.`)
@@ -88,6 +83,18 @@ class BadFrame extends Error {}
 function refuse(name: string) {
   return () => {
     throw new AppError('UNKNOWN_COMMAND', `There is no command ${JSON.stringify(name.slice(0, 40))}.`)
+  }
+}
+
+/** Tells of defects, also in what nobody waits for. */
+function reporting(answer: (...args: never[]) => unknown, onProblem: (problem: unknown) => void) {
+  return async (...args: never[]) => {
+    try {
+      return await answer(...args)
+    } catch (error) {
+      if (!(error instanceof AppError)) onProblem(error)
+      throw error
+    }
   }
 }
 
