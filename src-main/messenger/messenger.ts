@@ -37,6 +37,7 @@ import {
 import { Outbox } from './outbox.ts'
 import { ReferenceClock } from './reference-clock.ts'
 import { Syncing } from './syncing.ts'
+import { systemTime, type Time } from './time.ts'
 import { writeTrace } from './trace.ts'
 
 const VERSION = '0.1.0'
@@ -68,7 +69,7 @@ export interface MessengerParts {
   key: KeyPair
   dataFolder: string
   name?: string | undefined
-  nowMs?: () => number
+  time?: Time
 }
 
 interface OpenGroup {
@@ -78,7 +79,8 @@ interface OpenGroup {
   membership: Membership
   topic: string
   outbox: Outbox
-  summaryTimer: NodeJS.Timeout | undefined
+  /** Takes back the update that is due soon. */
+  cancelSummary: (() => void) | undefined
 }
 
 /**
@@ -111,20 +113,23 @@ export class Messenger {
   readonly #clock: ReferenceClock
   readonly #listeners = new Set<(name: UpdateName, argument: unknown) => void>()
   #name = ''
-  #timers: NodeJS.Timeout[] = []
+  readonly #time: Time
+  #cancelTimers: (() => void)[] = []
   #closing: Promise<void> | undefined
 
   private constructor(parts: MessengerParts, incarnation: Uint8Array) {
     this.#parts = parts
     const { network, crypto, key } = parts
     this.#self = deviceTag(key.publicKey, crypto.sha256)
-    this.#clock = new ReferenceClock(parts.nowMs ?? Date.now)
+    this.#time = parts.time ?? systemTime
+    this.#clock = new ReferenceClock(() => this.#time.nowMs())
     this.#links = new Links(network, () => this.#allChanged())
     this.#syncing = new Syncing({
       network,
       crypto,
       groups: this.#groups,
       incarnation,
+      time: this.#time,
       nowMs: () => this.#clock.now(),
       addresses: () => [...network.addresses(), ...this.#links.addresses()],
       onAddresses: (group, addresses) => this.#learn(group, addresses),
@@ -159,9 +164,9 @@ export class Messenger {
       onRefused: (peer, reason) => messenger.#counters.refuse(reason, peer),
     })
     for (const { topic } of messenger.#groups.values()) network.join(topic)
-    messenger.#timers = [
-      setInterval(() => messenger.#tick(), TICK_MS),
-      setInterval(() => messenger.#syncWithAnyone(), ANTI_ENTROPY_MS),
+    messenger.#cancelTimers = [
+      messenger.#time.every(TICK_MS, () => messenger.#tick()),
+      messenger.#time.every(ANTI_ENTROPY_MS, () => messenger.#syncWithAnyone()),
     ]
     messenger.#tick()
     return messenger
@@ -180,11 +185,11 @@ export class Messenger {
   }
 
   async #close(): Promise<void> {
-    for (const timer of this.#timers) clearInterval(timer)
+    for (const cancel of this.#cancelTimers) cancel()
     this.#links.stop()
     this.#syncing.stop()
-    for (const { outbox, summaryTimer } of this.#groups.values()) {
-      clearTimeout(summaryTimer)
+    for (const { outbox, cancelSummary } of this.#groups.values()) {
+      cancelSummary?.()
       outbox.stop()
     }
     await this.#parts.network.stop()
@@ -347,8 +352,8 @@ export class Messenger {
       secret: membership.secret,
       membership,
       topic,
-      outbox: new Outbox(network, topic),
-      summaryTimer: undefined,
+      outbox: new Outbox(network, topic, this.#time),
+      cancelSummary: undefined,
     }
     this.#groups.set(id, open)
     this.#links.learn(membership.addresses)
@@ -440,7 +445,7 @@ export class Messenger {
 
   #ask(id: GroupId, width: 'source' | 'more' | 'all', sources: string[]): void {
     const admitted = this.#links.admitted(id)
-    const others = shuffled(admitted.filter((peer) => !sources.includes(peer)))
+    const others = this.#shuffled(admitted.filter((peer) => !sources.includes(peer)))
     const asked =
       width === 'source'
         ? admitted.filter((peer) => sources.includes(peer))
@@ -450,7 +455,7 @@ export class Messenger {
 
   #syncWithAnyone(): void {
     for (const id of this.#groups.keys()) {
-      const [peer] = shuffled(this.#links.admitted(id))
+      const [peer] = this.#shuffled(this.#links.admitted(id))
       if (peer) this.#syncing.start(id, peer)
     }
   }
@@ -520,21 +525,21 @@ export class Messenger {
   }
 
   #changed(open: OpenGroup | undefined): void {
-    if (!open || open.summaryTimer || this.#listeners.size === 0) return
-    open.summaryTimer = setTimeout(() => {
-      open.summaryTimer = undefined
+    if (!open || open.cancelSummary || this.#listeners.size === 0) return
+    open.cancelSummary = this.#time.after(SUMMARY_DELAY_MS, () => {
+      open.cancelSummary = undefined
       this.#tell('groupChanged', this.#summary(open))
-    }, SUMMARY_DELAY_MS)
+    })
   }
 
   #tell(name: UpdateName, argument: unknown): void {
     for (const listener of this.#listeners) listener(name, argument)
   }
-}
 
-function shuffled<T>(items: T[]): T[] {
-  return items
-    .map((item) => ({ item, at: Math.random() }))
-    .sort((a, b) => a.at - b.at)
-    .map(({ item }) => item)
+  #shuffled<T>(items: T[]): T[] {
+    return items
+      .map((item) => ({ item, at: this.#time.random() }))
+      .sort((a, b) => a.at - b.at)
+      .map(({ item }) => item)
+  }
 }

@@ -5,6 +5,7 @@
 import { EVENTS_FRAME_SIZE_BYTES } from '../core/limits.ts'
 import { encodeEvents } from '../core/sync.ts'
 import type { Network } from '../network/network.ts'
+import type { Time } from './time.ts'
 
 const BATCH_MS = 4
 const MAX_WAITING_SIZE_BYTES = 4 * 1024 * 1024
@@ -14,12 +15,14 @@ export class Outbox {
   readonly #topic: string
   #waiting: Uint8Array[] = []
   #waitingSizeBytes = 0
-  #lastSentMs = 0
-  #timer: NodeJS.Timeout | undefined
+  #lastSentMs = -Infinity
+  readonly #time: Time
+  #cancelTimer: (() => void) | undefined
   #sending = false
 
-  constructor(network: Network, topic: string) {
+  constructor(network: Network, topic: string, time: Time) {
     this.#network = network
+    this.#time = time
     this.#topic = topic
   }
 
@@ -27,19 +30,19 @@ export class Outbox {
     if (this.#waitingSizeBytes + event.length > MAX_WAITING_SIZE_BYTES) return
     this.#waiting.push(event)
     this.#waitingSizeBytes += event.length
-    if (this.#timer || this.#sending) return
-    const idleMs = performance.now() - this.#lastSentMs
+    if (this.#cancelTimer || this.#sending) return
+    const idleMs = this.#time.monotonicMs() - this.#lastSentMs
     if (idleMs >= BATCH_MS) void this.#send()
-    else this.#timer = setTimeout(() => void this.#send(), BATCH_MS - idleMs)
+    else this.#cancelTimer = this.#time.after(BATCH_MS - idleMs, () => void this.#send())
   }
 
   stop(): void {
-    clearTimeout(this.#timer)
+    this.#cancelTimer?.()
     this.#waiting = []
   }
 
   async #send(): Promise<void> {
-    this.#timer = undefined
+    this.#cancelTimer = undefined
     this.#sending = true
     while (this.#waiting.length > 0) {
       let sizeBytes = 0
@@ -51,7 +54,7 @@ export class Outbox {
       }
       const batch = this.#waiting.splice(0, count)
       this.#waitingSizeBytes -= sizeBytes
-      this.#lastSentMs = performance.now()
+      this.#lastSentMs = this.#time.monotonicMs()
       // Whoever misses it finds it by sync.
       await this.#network.publish(this.#topic, encodeEvents(batch)).catch(() => {})
     }

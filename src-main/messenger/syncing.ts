@@ -9,6 +9,7 @@ import type { Crypto } from '../crypto/crypto.ts'
 import type { FrameStream, Network, PeerKey } from '../network/network.ts'
 import type { GroupLog } from './group-log.ts'
 import { helloProof } from './membership.ts'
+import type { Time } from './time.ts'
 
 /** What a session needs to know about a group. */
 export interface SyncGroup {
@@ -22,6 +23,8 @@ export interface SyncParts {
   groups: ReadonlyMap<GroupId, SyncGroup>
   /** Names this device's store. */
   incarnation: Uint8Array
+  time: Time
+  /** Unix ms by the reference clock. */
   nowMs(): number
   addresses(): string[]
   onAddresses(group: GroupId, addresses: string[]): void
@@ -105,7 +108,7 @@ export class Syncing {
   ): Promise<void> {
     this.#streams.add(stream)
     try {
-      const frames = new Frames(stream)
+      const frames = new Frames(stream, this.#parts.time)
       const { group, first } = await admit(frames)
       await this.#converse(stream, frames, group, first)
       await stream.close()
@@ -192,14 +195,18 @@ export class Syncing {
 /** Frames of a stream, decoded one by one; undefined at its end. */
 class Frames {
   readonly #frames: AsyncIterator<Uint8Array>
+  readonly #time: Time
   #isFirst = true
 
-  constructor(stream: FrameStream) {
+  constructor(stream: FrameStream, time: Time) {
+    this.#time = time
     this.#frames = stream.frames[Symbol.asyncIterator]()
   }
 
   async next(): Promise<Frame | undefined> {
-    const { done, value } = await (this.#isFirst ? inTime(this.#frames.next()) : this.#frames.next())
+    const { done, value } = await (this.#isFirst
+      ? inTime(this.#frames.next(), this.#time)
+      : this.#frames.next())
     this.#isFirst = false
     if (done) return undefined
     const frame = decodeFrame(value)
@@ -260,14 +267,12 @@ async function* batches(events: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
 }
 
 /** Fails when the other side says nothing at all. */
-async function inTime<T>(promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('no first frame in time')), FIRST_FRAME_TIMEOUT_MS)
-  })
+async function inTime<T>(promise: Promise<T>, time: Time): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const cancel = time.after(FIRST_FRAME_TIMEOUT_MS, () => late.reject(new Error('no first frame in time')))
   try {
-    return await Promise.race([promise, late])
+    return await Promise.race([promise, late.promise])
   } finally {
-    clearTimeout(timer)
+    cancel()
   }
 }
