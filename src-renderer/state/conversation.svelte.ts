@@ -19,6 +19,7 @@ import type {
 import type { Client } from '../client.ts'
 import { indexOfMessage, insertByKey } from '../lib/ordered.ts'
 import { toggled } from '../lib/reactions.ts'
+import { countsAsUnread } from '../lib/unread.ts'
 import { Draft } from './draft.svelte.ts'
 import { Outbox } from './outbox.svelte.ts'
 import { Reading } from './reading.svelte.ts'
@@ -217,9 +218,9 @@ export class Conversation {
   }
 
   #arrive(messages: readonly Message[]): void {
-    const foreign = messages.filter((message) => !message.own)
+    const foreign = messages.filter(countsAsUnread)
     const newest = this.messages.at(-1)?.key ?? ''
-    const below = foreign.filter((message) => message.key > newest && message.kind === 'message')
+    const below = foreign.filter((message) => message.key > newest)
     if (!this.following || this.hasLater) this.arrivedBelow += below.length
     this.reading.arrived(foreign, below)
     this.announced = below.at(-1) ?? this.announced

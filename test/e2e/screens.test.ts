@@ -13,9 +13,10 @@ import {
   JOINING,
   WAITING,
 } from '../renderer/fake-client.ts'
-import { openBrowser } from './app.ts'
+import { openApp, openBrowser } from './app.ts'
 import { serveFake } from './fake-server.ts'
-import type { Window } from './window.ts'
+import { startPeer } from './peer.ts'
+import { LINK_TIMEOUT_MS, type Window } from './window.ts'
 
 const FOLDER = join(import.meta.dirname, '..', '..', 'artifacts', 'screenshots')
 const WIDE = 1080
@@ -260,4 +261,53 @@ test('a group without a word, and a name and words too long for their places', a
   await window.see('back-button').click()
   await window.openGroup('Silence')
   await window.keep('silence')
+})
+
+test('an office plans its lunch: five real peers, one conversation', async () => {
+  const [app, rahul, priya, rohit, anita] = await Promise.all([
+    openApp(),
+    startPeer('Rahul Verma'),
+    startPeer('Priya Nair'),
+    startPeer('Rohit'),
+    startPeer('अनिता शर्मा'),
+  ])
+  const peers = [rahul, priya, rohit, anita]
+  await app.introduce('Alice Rao')
+  await app.createGroup('Office, third floor')
+  const invite = await app.invite()
+  const [{ id: group }] = await Promise.all(peers.map(({ call }) => call.joinGroup({ invite })))
+  for (const { call } of peers) {
+    const people = async () => (await call.getState()).groups[0]!.people.length
+    await expect.poll(people, { timeout: LINK_TIMEOUT_MS }).toBe(5)
+  }
+  const say = async ({ call }: typeof rahul, text: string, replyTo?: string) => {
+    const { id } = await call.post({ group: group!, text, replyTo })
+    await app.receive(text)
+    for (const peer of peers) {
+      const texts = async () =>
+        (await peer.call.getTimeline({ group: group!, limit: 50 })).messages.map((m) => m.text)
+      await expect.poll(texts, { timeout: LINK_TIMEOUT_MS }).toContain(text)
+    }
+    return id
+  }
+  const party = await say(rahul, 'Pizza party tomorrow? 🍕')
+  const cost = await say(priya, 'What does it cost?', party)
+  await say(rahul, 'Two hundred each, chai included.', cost)
+  const order = await say(rohit, 'I order. Two large ones, the menu is at https://example.org/menu')
+  await say(anita, 'मेरे लिए शाकाहारी, और एक कड़क चाय ☕', order)
+  await say(priya, 'And dessert')
+  for (const { call } of [priya, rohit, anita])
+    await call.react({ group: group!, target: party, emoji: '👍', on: true })
+  await rohit.call.react({ group: group!, target: cost, emoji: '😂', on: true })
+  await app.reply('And dessert', 'I bring the gulab jamun. Tomorrow at one, then?')
+  await app.react('Pizza party tomorrow? 🍕', '❤️')
+  await app.page.locator('[data-testid=reaction][data-emoji="👍"][data-count="3"]').waitFor()
+  await app.see('newest-pill').click()
+  await app.see('newest-pill').waitFor({ state: 'detached' })
+  await app.see('people-button').click()
+  await expect.poll(() => app.see('person').count()).toBe(5)
+  await app.see('composer').focus()
+  await app.page.mouse.move(0, 0)
+  await app.page.screenshot({ path: join(FOLDER, 'window.png'), animations: 'disabled' })
+  expect(await spilled(app)).toEqual([])
 })

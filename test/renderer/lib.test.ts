@@ -186,6 +186,14 @@ describe('unread', () => {
     expect(firstUnread(messages, 1)).toBe(messages[2]!.id)
   })
 
+  test('that somebody joined is not unread', () => {
+    const messages = timeline([0], [1], [2])
+    messages[2] = { ...messages[2]!, kind: 'notice', notice: 'member-joined' }
+    expect(readIndex(messages, 1, true)).toBe(0)
+    expect(firstUnread(messages, 0)).toBe(messages[1]!.id)
+    expect(firstUnread(messages, 1)).toBeUndefined()
+  })
+
   test('a late message stands above one that was read', () => {
     const messages = timeline([0], [3], [1], [2, 'own'], [4])
     expect(unreadAboveRead(messages, 2).map(({ n }) => n)).toEqual([3])

@@ -124,6 +124,14 @@ test('a late message goes into its place, is marked, and is unread until it was 
   expect(conversation.reading.marked.has(late.id)).toBe(true)
 })
 
+test('that somebody joined is in its place, and not announced as late', async () => {
+  const { fake, conversation, foreign } = await atTheOffice()
+  const joined = foreign(90.5, { kind: 'notice', notice: 'member-joined', text: '' })
+  fake.deliver(OFFICE, [joined])
+  expect(conversation.messages.at(-10)!.id).toBe(joined.id)
+  expect(conversation.reading.late).toEqual([])
+})
+
 test('messages that nobody looks at stay unread, and a divider stands above the first', async () => {
   const { fake, conversation, foreign, seeAll, marked } = await atTheOffice()
   conversation.saw(0, 0, false)
@@ -217,6 +225,6 @@ test('many unread messages are loaded at once, up to a limit, with the divider i
   const conversation = messenger.conversation!
   await expect.poll(() => conversation.phase).toBe('ready')
   expect(conversation.messages.length).toBeLessThanOrEqual(MAX_PAGE_SIZE)
-  const unread = conversation.messages.filter(({ own }) => !own).slice(-100)
+  const unread = conversation.messages.filter(({ own, kind }) => !own && kind === 'message').slice(-100)
   expect(conversation.reading.firstUnreadId).toBe(unread[0]!.id)
 })
