@@ -69,8 +69,11 @@ export async function serveWebSocket({
   })
   server.on('upgrade', (request, socket, head) => {
     const status = refusal(request, server, token, sockets.clients.size)
-    if (status) return void socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`)
-    sockets.handleUpgrade(request, socket, head, (client) => onClient(asTransport(client)))
+    if (!status)
+      return sockets.handleUpgrade(request, socket, head, (client) => onClient(asTransport(client)))
+    // Whoever is refused may be gone by now.
+    socket.on('error', () => socket.destroy())
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`)
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -89,17 +92,20 @@ export async function serveWebSocket({
 
 function asTransport(client: WebSocket): Transport {
   client.on('error', () => client.terminate())
+  client.pause()
   return {
     send(frame) {
       // A window that stopped reading is ended: it starts afresh when it comes back.
       if (client.bufferedAmount > MAX_WAITING_BYTES) client.terminate()
       else if (client.readyState === client.OPEN) client.send(frame)
     },
-    onFrame: (listener) =>
-      void client.on('message', (data: Buffer, isBinary) => {
+    onFrame(listener) {
+      client.on('message', (data: Buffer, isBinary) => {
         if (isBinary) client.close(1003)
         else listener(data.toString('utf8'))
-      }),
+      })
+      client.resume()
+    },
     onClose: (listener) => void client.once('close', listener),
     close: () => client.close(),
   }
