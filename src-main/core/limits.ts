@@ -31,8 +31,8 @@ export const PREVIEW_AFTER_MS = 3_000
 export const MAX_HELD_EVENTS = 512
 export const MAX_HELD_PER_DEVICE = 64
 
-/** An event dated further ahead of the reference clock waits until it is due. */
-export const MAX_FUTURE_MS = 60_000
+/** An event dated further ahead of the reference clock waits until it is due. Two clocks wrong by 5 minutes each pass. */
+export const MAX_FUTURE_MS = 10 * 60_000
 /** Events that wait until they are due. */
 export const MAX_FUTURE_EVENTS = 256
 
