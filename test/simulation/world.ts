@@ -162,12 +162,18 @@ export class World {
       }
   }
 
-  /** Whether everybody who is on has delivered the same number of events, and nothing waits. */
+  /** Whether everybody who is on has delivered as much, shows the same, and waits for nothing. */
   async isQuiet(): Promise<boolean> {
-    const reports = await Promise.all(
-      this.people.flatMap(({ messenger }) => (messenger ? [messenger.operator.getDiagnostics()] : [])),
+    const looks = await Promise.all(
+      this.people.map(async ({ messenger }) => {
+        if (!messenger) return undefined
+        const { delivered, pending } = await messenger.operator.getDiagnostics()
+        const page = await messenger.commands.getTimeline({ group: this.group, limit: 200 })
+        return JSON.stringify([delivered, pending, page.messages.map(({ id }) => id)])
+      }),
     )
-    return reports.every(({ delivered, pending }) => delivered === reports[0]!.delivered && pending === 0)
+    const [first, ...others] = looks.filter((look) => look !== undefined)
+    return JSON.parse(first!)[1] === 0 && others.every((look) => look === first)
   }
 
   /** What an independent program says of everybody's log. */
