@@ -51,26 +51,30 @@ if (!app.requestSingleInstanceLock()) {
 async function run(): Promise<void> {
   const listen = option('listen')
   let messenger: Messenger | undefined
-  let served: Served
-  try {
-    messenger = await openMessenger({
-      dataFolder,
-      listen: listen.length > 0 ? listen : ['/ip4/0.0.0.0/tcp/0'],
-      mdns: !process.argv.includes('--no-mdns'),
-    })
-    served = messenger
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error
-    console.error(error.message)
-    served = refusing(error)
+  const open = async (): Promise<Served> => {
+    try {
+      messenger = await openMessenger({
+        dataFolder,
+        listen: listen.length > 0 ? listen : ['/ip4/0.0.0.0/tcp/0'],
+        mdns: !process.argv.includes('--no-mdns'),
+      })
+      return messenger
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error
+      console.error(error.message)
+      return refusing(error)
+    }
   }
+  let opening: Promise<Served> | undefined = open()
   let closing = false
   app.on('before-quit', (event) => {
     if (closing) return
     closing = true
     event.preventDefault()
     setTimeout(() => app.exit(1), CLOSE_TIMEOUT_MS)
-    Promise.resolve(messenger?.close()).then(() => app.exit(0), die)
+    Promise.resolve(opening)
+      .then(() => messenger?.close())
+      .then(() => app.exit(0), die)
   })
   process.on('SIGTERM', () => app.quit())
   process.on('SIGINT', () => app.quit())
@@ -86,7 +90,12 @@ async function run(): Promise<void> {
     ]),
   )
   prepareSession(join(OUT, 'renderer'))
-  acceptWindows(WINDOW_ORIGIN, (transport) => serveClient(transport, served))
+  acceptWindows(WINDOW_ORIGIN, async (transport) => {
+    const served = await (opening ??= open())
+    // Once a page has been told the reason, the next one tries again.
+    if (served !== messenger) opening = undefined
+    serveClient(transport, served)
+  })
   openWindow(dataFolder, join(OUT, 'preload', 'preload.cjs'))
   app.on('second-instance', () => {
     const [window] = BrowserWindow.getAllWindows()

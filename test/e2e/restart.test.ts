@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
@@ -42,13 +42,14 @@ test('a second app on the same data folder says so and ends, and the first one s
   await first.say('I was first')
 })
 
-test('a damaged store is told in words, with what to do, and left as it is', async () => {
+test('a damaged store is told in words, with what to do, left as it is, and tried again on a click', async () => {
   const data = freshFolder()
   const store = join(data, 'store')
   const before = await openApp({ data })
   await before.introduce('Alice')
   await before.close()
   const manifest = readdirSync(store).find((name) => name.startsWith('MANIFEST'))!
+  copyFileSync(join(store, manifest), join(data, 'backup'))
   writeFileSync(join(store, manifest), 'damaged')
 
   const app = await openApp({ data, expected: /is damaged/ })
@@ -57,9 +58,15 @@ test('a damaged store is told in words, with what to do, and left as it is', asy
   const sentence = await fatal.getByRole('alert').textContent()
   expect(sentence).toContain(store)
   expect(sentence).toContain('Move the folder away')
-  await fatal.getByRole('button').click()
+  await Promise.all([app.page.waitForEvent('load'), fatal.getByRole('button').click()])
   await fatal.waitFor()
-  expect(readdirSync(store)).toContain(manifest)
+  expect(readFileSync(join(store, manifest), 'utf8')).toBe('damaged')
+
+  copyFileSync(join(data, 'backup'), join(store, manifest))
+  await fatal.getByRole('button').click()
+  await app.see('welcome').waitFor()
+  await app.createGroup('All is well again')
+  await app.say('and I am still Alice')
 })
 
 test('a window opens where it was left, and on a screen that exists', async () => {

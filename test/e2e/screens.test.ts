@@ -275,17 +275,18 @@ test('an office plans its lunch: five real peers, one conversation', async () =>
   await app.introduce('Alice Rao')
   await app.createGroup('Office, third floor')
   const invite = await app.invite()
-  const [{ id: group }] = await Promise.all(peers.map(({ call }) => call.joinGroup({ invite })))
+  const group = (await rahul.call.joinGroup({ invite })).id
+  await Promise.all([priya, rohit, anita].map(({ call }) => call.joinGroup({ invite })))
   for (const { call } of peers) {
     const people = async () => (await call.getState()).groups[0]!.people.length
     await expect.poll(people, { timeout: LINK_TIMEOUT_MS }).toBe(5)
   }
   const say = async ({ call }: typeof rahul, text: string, replyTo?: string) => {
-    const { id } = await call.post({ group: group!, text, replyTo })
+    const { id } = await call.post({ group, text, replyTo })
     await app.receive(text)
     for (const peer of peers) {
       const texts = async () =>
-        (await peer.call.getTimeline({ group: group!, limit: 50 })).messages.map((m) => m.text)
+        (await peer.call.getTimeline({ group, limit: 50 })).messages.map((m) => m.text)
       await expect.poll(texts, { timeout: LINK_TIMEOUT_MS }).toContain(text)
     }
     return id
@@ -297,8 +298,8 @@ test('an office plans its lunch: five real peers, one conversation', async () =>
   await say(anita, 'मेरे लिए शाकाहारी, और एक कड़क चाय ☕', order)
   await say(priya, 'And dessert')
   for (const { call } of [priya, rohit, anita])
-    await call.react({ group: group!, target: party, emoji: '👍', on: true })
-  await rohit.call.react({ group: group!, target: cost, emoji: '😂', on: true })
+    await call.react({ group, target: party, emoji: '👍', on: true })
+  await rohit.call.react({ group, target: cost, emoji: '😂', on: true })
   await app.reply('And dessert', 'I bring the gulab jamun. Tomorrow at one, then?')
   await app.react('Pizza party tomorrow? 🍕', '❤️')
   await app.page.locator('[data-testid=reaction][data-emoji="👍"][data-count="3"]').waitFor()

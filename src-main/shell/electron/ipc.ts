@@ -7,23 +7,30 @@ const CHANNEL = 'tapri'
 export function acceptWindows(origin: string, onClient: (transport: Transport) => void): void {
   const clients = new Map<number, { receive(frame: string): void; end(): void }>()
   const connect = (contents: WebContents) => {
-    let receive: (frame: string) => void = () => {}
+    const waiting: string[] = []
+    let listener: ((frame: string) => void) | undefined
+    let hasEnded = false
     const closers: (() => void)[] = []
     const client = {
-      receive: (frame: string) => receive(frame),
+      receive: (frame: string) => (listener ? listener(frame) : void waiting.push(frame)),
       end: () => {
+        hasEnded = true
         clients.delete(contents.id)
         for (const closer of closers.splice(0)) closer()
       },
     }
     onClient({
       send: (frame) => {
-        if (!contents.isDestroyed()) contents.send(CHANNEL, frame)
+        if (!hasEnded && !contents.isDestroyed()) contents.send(CHANNEL, frame)
       },
-      onFrame: (listener) => {
-        receive = listener
+      onFrame: (receive) => {
+        listener = receive
+        for (const frame of waiting.splice(0)) receive(frame)
       },
-      onClose: (listener) => void closers.push(listener),
+      onClose: (closer) => {
+        if (hasEnded) closer()
+        else closers.push(closer)
+      },
       close: () => client.end(),
     })
     // A page that is loaded again is a new client; a navigation that was refused changes nothing.

@@ -70,7 +70,10 @@ export function openWindow(dataFolder: string, preload: string): BrowserWindow {
     if (/^https?:\/\//.test(url)) void shell.openExternal(url)
     return { action: 'deny' }
   })
-  window.webContents.on('will-navigate', (event) => event.preventDefault())
+  window.webContents.on('will-navigate', (event) => {
+    // A page may load itself again.
+    if (event.url !== window.webContents.getURL()) event.preventDefault()
+  })
   // A window that is closed by quitting the app never hears of it.
   const keepBounds = () => {
     if (!window.isDestroyed()) writeBounds(boundsFile, window.getNormalBounds())
