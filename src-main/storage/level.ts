@@ -1,5 +1,6 @@
 import { Level } from 'level'
 import { AppError } from '../api/errors.ts'
+import { damageOf } from './level-files.ts'
 import type { Storage, StorageBatch, StorageRange } from './storage.ts'
 
 /** Rows fetched per step of a range: large enough to be quick, small enough to leave the event loop free. */
@@ -10,16 +11,21 @@ const ROWS_PER_STEP = 256
  * Fails with AppError DATA_IN_USE or STORE_CORRUPT; a damaged store is left exactly as it is.
  */
 export async function openLevelStorage(folder: string): Promise<Storage> {
+  let damage
+  try {
+    damage = await damageOf(folder)
+  } catch (error) {
+    throw unusable(folder, error)
+  }
+  if (damage !== undefined) throw damaged(folder, damage)
   const level = new Level<Uint8Array, Uint8Array>(folder, { keyEncoding: 'view', valueEncoding: 'view' })
   try {
     await level.open()
   } catch (error) {
     throw asOpenError(error, folder)
   }
-  const failed = (error: unknown) =>
-    new AppError('STORE_FAILED', `The store in ${folder} could not be read or written: ${reasonOf(error)}`, {
-      cause: error,
-    })
+  const failed = (cause: unknown) =>
+    codeOf(cause) === 'LEVEL_CORRUPTION' ? damaged(folder, cause) : unusable(folder, cause)
   return {
     async get(key) {
       try {
@@ -62,13 +68,20 @@ export async function openLevelStorage(folder: string): Promise<Storage> {
 
 function asOpenError(error: unknown, folder: string): AppError {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  const code = (cause as { code?: unknown }).code
-  if (code === 'LEVEL_LOCKED')
-    return new AppError(
-      'DATA_IN_USE',
-      `Another Tapri is already running on ${folder}. Close it first, or start this one with another --data folder.`,
-      { cause },
-    )
+  if (codeOf(cause) !== 'LEVEL_LOCKED') return damaged(folder, cause)
+  return new AppError(
+    'DATA_IN_USE',
+    `Another Tapri is already running on ${folder}. Close it first, or start this one with another --data folder.`,
+    { cause },
+  )
+}
+
+function unusable(folder: string, cause: unknown): AppError {
+  const sentence = `The store in ${folder} could not be read or written: ${reasonOf(cause)}`
+  return new AppError('STORE_FAILED', sentence, { cause })
+}
+
+function damaged(folder: string, cause: unknown): AppError {
   return new AppError(
     'STORE_CORRUPT',
     `The store in ${folder} is damaged (${reasonOf(cause)}). Nothing was changed. ` +
@@ -76,6 +89,10 @@ function asOpenError(error: unknown, folder: string): AppError {
       'the other members still have the messages.',
     { cause },
   )
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown } | undefined)?.code
 }
 
 function reasonOf(error: unknown): string {
