@@ -23,7 +23,12 @@ const SAMPLE = join(import.meta.dirname, 'demo', 'sample.raw.txt')
 const MEET_TIMEOUT_MS = 60_000
 
 async function main(): Promise<number> {
-  const options = readOptions(process.argv.slice(2))
+  const args = process.argv.slice(2)
+  if (args.includes('--help')) {
+    console.log(USAGE)
+    return 0
+  }
+  const options = readOptions(args)
   const conversation = await readLog(options)
   if (!options.exit) ensureBuilt()
   const folder = await mkdtemp(join(tmpdir(), 'tapri-demo-'))
