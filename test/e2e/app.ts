@@ -86,6 +86,8 @@ async function launch(path: string, args: string[], expected?: RegExp): Promise<
   const { pid } = electron.process()
   if (pid === undefined) throw new TypeError('Electron was launched without a process')
   const window = new Window(await electron.firstWindow())
+  await window.page.locator('#app > .window').waitFor()
+  await window.page.waitForLoadState()
   return Object.assign(window, {
     electron,
     pid,

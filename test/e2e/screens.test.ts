@@ -1,6 +1,4 @@
 /** Walks through every screen of the window and leaves a picture of each in artifacts/screenshots. */
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { AppError } from '../../src-main/api/errors.ts'
 import {
@@ -18,7 +16,6 @@ import { serveFake } from './fake-server.ts'
 import { startPeer } from './peer.ts'
 import { LINK_TIMEOUT_MS, type Window } from './window.ts'
 
-const FOLDER = join(import.meta.dirname, '..', '..', 'artifacts', 'screenshots')
 const WIDE = 1080
 const NARROW = 480
 
@@ -34,7 +31,6 @@ const LOOKS: Look[] = [
 async function open(fake: FakeMessenger) {
   const browser = await openBrowser(await serveFake(fake))
   const { page, electron } = browser
-  mkdirSync(FOLDER, { recursive: true })
   return Object.assign(browser, {
     async look({ theme, language }: Look) {
       await page.evaluate(
@@ -55,7 +51,7 @@ async function open(fake: FakeMessenger) {
       await page.waitForFunction((wanted) => innerWidth === wanted, width)
     },
     async keep(name: string) {
-      await page.screenshot({ path: join(FOLDER, `${name}.png`), animations: 'disabled' })
+      await browser.picture(name)
       expect(await spilled(browser), name).toEqual([])
     },
   })
@@ -309,6 +305,6 @@ test('an office plans its lunch: five real peers, one conversation', async () =>
   await expect.poll(() => app.see('person').count()).toBe(5)
   await app.see('composer').focus()
   await app.page.mouse.move(0, 0)
-  await app.page.screenshot({ path: join(FOLDER, 'window.png'), animations: 'disabled' })
+  await app.picture('window')
   expect(await spilled(app)).toEqual([])
 })

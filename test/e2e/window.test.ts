@@ -43,6 +43,7 @@ test('whatever is written is shown as text, here and there, and breaks no layout
           .map((element) => element.outerHTML.slice(0, 200)),
       )
       expect(wide).toEqual([])
+      await app.picture(`strange-texts-${narrow ? 'narrow' : 'wide'}`)
       expect(await app.page.title()).not.toMatch(/^[12]$/)
     }
   }

@@ -1,6 +1,8 @@
+import { join } from 'node:path'
 import type { Locator, Page } from 'playwright-core'
 import { expect } from 'vitest'
 
+const PICTURES = join(import.meta.dirname, '..', '..', 'artifacts', 'screenshots')
 /** How long a window may take to show something over a link. */
 export const LINK_TIMEOUT_MS = 15_000
 
@@ -85,6 +87,11 @@ export class Window {
     const row = this.message(text)
     await row.waitFor({ timeout: LINK_TIMEOUT_MS })
     return row
+  }
+
+  /** Leaves a picture in artifacts/screenshots, for people to look at. */
+  async picture(name: string): Promise<void> {
+    await this.page.screenshot({ path: join(PICTURES, `${name}.png`), animations: 'disabled' })
   }
 
   /** The texts on screen, from top to bottom. */

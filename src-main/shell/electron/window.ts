@@ -80,7 +80,10 @@ export function openWindow(dataFolder: string, preload: string): BrowserWindow {
   }
   window.on('close', keepBounds)
   app.on('before-quit', keepBounds)
-  void window.loadURL(`${WINDOW_ORIGIN}/index.html`)
+  window.loadURL(`${WINDOW_ORIGIN}/index.html`).catch((error: unknown) => {
+    // Loading it again before it was there ends the first attempt: nothing to stop the app for.
+    console.error('The window was not loaded:', error)
+  })
   return window
 }
 
