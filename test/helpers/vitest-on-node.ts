@@ -2,7 +2,7 @@
  * The part of vitest that the engine's unit tests use, on node:test: Electron's own Node is older than vitest allows.
  * Used by the bundle of scripts/electron-units.ts only.
  */
-import { afterEach, describe, test as nodeTest } from 'node:test'
+import { after as afterAll, afterEach, before as beforeAll, describe, test as nodeTest } from 'node:test'
 import {
   chai,
   GLOBAL_EXPECT,
@@ -30,4 +30,4 @@ const test = Object.assign(
   },
 )
 
-export { afterEach, describe, expect, test }
+export { afterAll, afterEach, beforeAll, describe, expect, test }
