@@ -138,7 +138,7 @@ export interface Commands {
   joinGroup(args: { invite: string }): Promise<GroupSummary>
   /**
    * One page of the timeline. Without before and after: the newest page. before/after are exclusive keys;
-   * around is inclusive and gives a page with that key in the middle. limit 1-200.
+   * around is inclusive and gives a page with that key in the middle. limit 1-200; long messages make a page shorter.
    */
   getTimeline(args: {
     group: GroupId

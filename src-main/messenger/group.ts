@@ -23,6 +23,10 @@ import { LINK_HOLDS, type Delivered, type GroupLog } from './group-log.ts'
 
 const QUOTE_LENGTH = 200
 const MAX_REACTION_PEOPLE = 20
+/** Different emoji shown at one message; the earliest, so that all devices show the same. */
+const MAX_REACTION_KINDS = 50
+/** Texts of one page; a longer page is cut, and the window asks on. */
+const MAX_PAGE_SIZE_BYTES = 1024 * 1024
 const MAX_PREVIEWS = 50
 const MAX_GAPS = 20
 
@@ -114,22 +118,22 @@ export class Group {
   }): Promise<Page> {
     const { before, after, around, limit } = options
     if (around !== undefined) {
-      const half = Math.ceil(limit / 2)
-      const earlier = await this.#rows({ before: around, limit: half })
-      const later = await this.#rows({ from: around, limit })
+      const half = Math.floor(limit / 2)
+      const earlier = await this.#part({ before: around, limit: half }, MAX_PAGE_SIZE_BYTES / 2)
+      const later = await this.#part({ from: around, limit: limit - half }, MAX_PAGE_SIZE_BYTES / 2)
       return {
-        messages: await this.#messages([...earlier.rows, ...later.rows]),
+        messages: [...earlier.messages, ...later.messages],
         hasEarlier: earlier.more,
         hasLater: later.more,
       }
     }
     if (after !== undefined) {
       // A key is followed by its own extension: nothing else lies between.
-      const { rows, more } = await this.#rows({ from: `${after}00`, limit })
-      return { messages: await this.#messages(rows), hasEarlier: true, hasLater: more }
+      const { messages, more } = await this.#part({ from: `${after}00`, limit })
+      return { messages, hasEarlier: true, hasLater: more }
     }
-    const { rows, more } = await this.#rows({ before, limit })
-    return { messages: await this.#messages(rows), hasEarlier: more, hasLater: before !== undefined }
+    const { messages, more } = await this.#part({ before, limit })
+    return { messages, hasEarlier: more, hasLater: before !== undefined }
   }
 
   /** Delivery indices of the whole timeline, in display order. */
@@ -170,28 +174,30 @@ export class Group {
     }
   }
 
-  async #rows(options: { before?: TimelineKey | undefined; from?: TimelineKey; limit: number }) {
+  /** Messages next to a place in the timeline, in its order: as many as fit, at least one. */
+  async #part(
+    options: { before?: TimelineKey | undefined; from?: TimelineKey; limit: number },
+    maxSizeBytes = MAX_PAGE_SIZE_BYTES,
+  ): Promise<{ messages: Message[]; more: boolean }> {
     const { before, from, limit } = options
     const all = timelineRange(this.log.group)
     const keyOf = (key: TimelineKey) => timelineIndexKey(this.log.group, key)
-    const found: Uint8Array[] = []
     const range =
       from === undefined
         ? { from: all.from, to: before === undefined ? all.to : keyOf(before), reverse: true }
         : { from: keyOf(from), to: all.to }
-    for await (const [, value] of this.#storage.range({ ...range, limit: limit + 1 })) found.push(value)
-    const rows = found.slice(0, limit)
-    return { rows: from === undefined ? rows.reverse() : rows, more: found.length > limit }
-  }
-
-  #messages(rows: Uint8Array[]): Promise<Message[]> {
-    return Promise.all(
-      rows.map(async (value) => {
-        const entry = this.log.engine.history.log[decodeN(value) - 1]!
-        const event = await this.log.read(entry.n)
-        return this.#describe(event, entry, holds(value), await this.#reactions(entry.id))
-      }),
-    )
+    const messages: Message[] = []
+    let sizeBytes = 0
+    let more = false
+    for await (const [, value] of this.#storage.range({ ...range, limit: limit + 1 })) {
+      const entry = this.log.engine.history.log[decodeN(value) - 1]!
+      const event = await this.log.read(entry.n)
+      sizeBytes += event.bytes.length
+      more = messages.length === limit || (messages.length > 0 && sizeBytes > maxSizeBytes)
+      if (more) break
+      messages.push(await this.#describe(event, entry, holds(value), await this.#reactions(entry.id)))
+    }
+    return { messages: from === undefined ? messages.reverse() : messages, more }
   }
 
   async #quote(id: string): Promise<Quote | undefined> {
@@ -217,7 +223,7 @@ export class Group {
     const byEmoji = new Map<string, string[]>()
     for (const { on, emoji, tag } of [...latest.values()].sort((a, b) => (a.key < b.key ? -1 : 1)))
       if (on) byEmoji.set(emoji, [...(byEmoji.get(emoji) ?? []), tag])
-    return [...byEmoji].map(([emoji, tags]) => ({
+    return [...byEmoji].slice(0, MAX_REACTION_KINDS).map(([emoji, tags]) => ({
       emoji,
       count: tags.length,
       mine: tags.includes(this.#self),
