@@ -47,8 +47,8 @@ export interface GroupSummary {
   connection: ConnectionState
   /** Messages of others, delivered since markRead. */
   unread: number
-  /** Last message of the timeline, for the list. */
-  last?: { author: string; text: string; sentAtMs: number } | undefined
+  /** Last row of the timeline, for the list. */
+  last?: Pick<Message, 'author' | 'own' | 'text' | 'notice' | 'sentAtMs'> | undefined
   pending: PendingSummary
 }
 

@@ -41,7 +41,7 @@ export class Group {
   readonly #storage: Storage
   readonly #self: string
   readonly #presence: Presence
-  #last: { key: TimelineKey; message: NonNullable<GroupSummary['last']> } | undefined
+  #last: { key: TimelineKey; row: NonNullable<GroupSummary['last']> } | undefined
   #unread = 0
   #readN: number
 
@@ -58,7 +58,7 @@ export class Group {
   async open(): Promise<this> {
     const { messages } = await this.page({ limit: 1 })
     const last = messages[0]
-    if (last) this.#last = { key: last.key, message: last }
+    if (last) this.#last = { key: last.key, row: shortened(last) }
     return this
   }
 
@@ -72,7 +72,6 @@ export class Group {
 
   summary(nowMs: number): GroupSummary {
     const { roster } = this.log.engine
-    const { author, text, sentAtMs } = this.#last?.message ?? {}
     return {
       id: this.log.group,
       name: roster.groupName ? readableName(roster.groupName) : '',
@@ -80,10 +79,7 @@ export class Group {
       people: this.#people(),
       connection: this.#presence.overall(),
       unread: this.#unread,
-      last:
-        author === undefined
-          ? undefined
-          : { author, text: text!.slice(0, QUOTE_LENGTH), sentAtMs: sentAtMs! },
+      last: this.#last?.row,
       pending: this.#pending(nowMs),
     }
   }
@@ -97,9 +93,7 @@ export class Group {
       if (reaction) reactedTo.add(reaction.target)
       const key = timelineKey(event)
       if (isShown(event.kind) && key > (this.#last?.key ?? '')) {
-        const text = decodeMessage(event)?.text ?? ''
-        const message = { author: this.#authorOf(event), text, sentAtMs: hlcTimeMs(event.hlc) }
-        this.#last = { key, message }
+        this.#last = { key, row: this.#row(event) }
       }
     }
     return [...reactedTo]
@@ -155,23 +149,31 @@ export class Group {
 
   async #describe(event: Event, entry: Entry, linkHolds: boolean, reactions: Reaction[]): Promise<Message> {
     const content = decodeMessage(event)
-    const isBridged = content?.author !== undefined
     return {
+      ...this.#row(event),
       id: event.id,
       key: timelineKey(event),
       n: entry.n,
       kind: event.kind === KIND.message ? 'message' : 'notice',
       device: event.tag,
+      via: content?.author === undefined ? undefined : this.#nameOf(event.tag),
+      text: content?.text ?? '',
+      replyTo: linkHolds && content?.replyTo !== undefined ? await this.#quote(content.replyTo) : undefined,
+      reactions,
+    }
+  }
+
+  /** What the group list shows of an event. */
+  #row(event: Event): NonNullable<GroupSummary['last']> {
+    const content = decodeMessage(event)
+    return shortened({
       author: this.#authorOf(event),
-      via: isBridged ? this.#nameOf(event.tag) : undefined,
-      own: event.tag === this.#self && !isBridged,
+      own: event.tag === this.#self && content?.author === undefined,
       text: content?.text ?? '',
       notice:
         event.kind === KIND.create ? 'group-created' : event.kind === KIND.join ? 'member-joined' : undefined,
       sentAtMs: hlcTimeMs(event.hlc),
-      replyTo: linkHolds && content?.replyTo !== undefined ? await this.#quote(content.replyTo) : undefined,
-      reactions,
-    }
+    })
   }
 
   /** Messages next to a place in the timeline, in its order: as many as fit, at least one. */
@@ -282,4 +284,8 @@ export class Group {
 /** value: a record of the timeline. */
 function holds(value: Uint8Array | undefined): boolean {
   return value !== undefined && (value[0]! & LINK_HOLDS) !== 0
+}
+
+function shortened({ author, own, text, notice, sentAtMs }: NonNullable<GroupSummary['last']>) {
+  return { author, own, text: text.slice(0, QUOTE_LENGTH), notice, sentAtMs }
 }

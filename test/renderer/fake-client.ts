@@ -171,11 +171,7 @@ export class FakeMessenger implements Client {
   /** A group with its messages; tells the window when it is already there. */
   add(summary: GroupSummary, messages: Message[]): GroupSummary {
     this.timelines.set(summary.id, messages)
-    const last = messages.at(-1)
-    const withLast = {
-      ...summary,
-      last: last && { author: last.author, text: last.text, sentAtMs: last.sentAtMs },
-    }
+    const withLast = { ...summary, last: messages.at(-1) }
     this.groups.push(withLast)
     this.#listener?.groupChanged(withLast)
     return withLast
@@ -194,7 +190,7 @@ export class FakeMessenger implements Client {
     this.#listener?.messagesDelivered({ group: id, messages })
     const last = timeline.at(-1)!
     this.update(id, {
-      last: { author: last.author, text: last.text, sentAtMs: last.sentAtMs },
+      last,
       unread:
         this.groups.find((other) => other.id === id)!.unread + messages.filter(({ own }) => !own).length,
     })
