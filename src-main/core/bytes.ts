@@ -5,6 +5,10 @@
  */
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+/** Value of a hex digit by its character code; -1 for anything else. */
+const DIGIT = Int8Array.from({ length: 128 }, (_, code) =>
+  '0123456789abcdef'.indexOf(String.fromCharCode(code)),
+)
 
 /** Lower-case hex. */
 export function toHex(bytes: Uint8Array): string {
@@ -15,9 +19,15 @@ export function toHex(bytes: Uint8Array): string {
 
 /** Bytes of a hex text; TypeError when it is not one. */
 export function fromHex(text: string): Uint8Array {
-  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) throw new TypeError('not lower-case hex')
-  const bytes = new Uint8Array(text.length / 2)
-  for (let i = 0; i < bytes.length; i++) bytes[i] = parseInt(text.slice(2 * i, 2 * i + 2), 16)
+  const bytes = new Uint8Array(text.length >> 1)
+  let wrong = text.length % 2
+  for (let i = 0; i < bytes.length; i++) {
+    const high = DIGIT[text.charCodeAt(2 * i)] ?? -1
+    const low = DIGIT[text.charCodeAt(2 * i + 1)] ?? -1
+    if (high < 0 || low < 0) wrong = 1
+    bytes[i] = (high << 4) | low
+  }
+  if (wrong) throw new TypeError('not lower-case hex')
   return bytes
 }
 

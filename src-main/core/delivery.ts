@@ -80,6 +80,7 @@ export class DeliveryBuffer {
   /** Takes out everything that waited for this event. */
   wake({ id, tag, seq }: { id: EventId; tag: DeviceTag; seq: number }, chain: Chain): Pending[] {
     const woken: Pending[] = []
+    if (this.#pending.size === 0) return woken
     for (const watch of [{ tag, chain, seq }, { id }])
       for (const waiting of this.#watchers.get(watchKey(watch)) ?? []) woken.push(this.#pending.get(waiting)!)
     for (const pending of woken) this.#remove(pending)

@@ -18,6 +18,7 @@ import {
   decodeEvent,
   encodeEvent,
   KIND,
+  type DecodeResult,
   type Dot,
   type Event,
   type Sha256,
@@ -44,6 +45,8 @@ export interface EngineParts {
   sha256: Sha256
   verify: Verify
   sign: (id: Uint8Array) => Uint8Array
+  /** decodeEvent, unless whoever runs many engines of one group lets them share what it returns. */
+  decode?: (bytes: Uint8Array) => DecodeResult
 }
 
 /** nowMs is the reference clock in unix ms; from names the neighbour that handed the bytes over. */
@@ -99,6 +102,7 @@ export class Engine {
   readonly clocks = new Clocks(this.history)
   readonly roster: Roster
   readonly #parts: EngineParts
+  readonly #decode: (bytes: Uint8Array) => DecodeResult
   readonly #buffer = new DeliveryBuffer()
   /** Events of devices that the roster does not know yet. */
   readonly #held = new Map<DeviceTag, { bytes: Uint8Array; from: string }[]>()
@@ -110,6 +114,7 @@ export class Engine {
 
   constructor(parts: EngineParts) {
     this.#parts = parts
+    this.#decode = parts.decode ?? ((bytes) => decodeEvent(bytes, parts.group, parts.sha256))
     this.roster = new Roster(parts.group, parts.sha256, parts.verify)
   }
 
@@ -126,7 +131,7 @@ export class Engine {
    * written. Returns a reason when it does not follow from what was restored before it: the log is damaged.
    */
   restore(bytes: Uint8Array): { event: Event; entry: Entry } | { reason: Reason | 'gap' } {
-    const decoded = decodeEvent(bytes, this.#parts.group, this.#parts.sha256)
+    const decoded = this.#decode(bytes)
     if ('reason' in decoded) return decoded
     const { event } = decoded
     if (this.#firstMissing(event)) return { reason: 'gap' }
@@ -160,9 +165,9 @@ export class Engine {
   }
 
   #receive({ bytes, from, nowMs }: Input & { type: 'receive' }, effects: Effect[]): void {
-    const { group, sha256, verify } = this.#parts
+    const { verify } = this.#parts
     const refuse = (reason: Reason) => effects.push({ type: 'refuse', reason, from })
-    const decoded = decodeEvent(bytes, group, sha256)
+    const decoded = this.#decode(bytes)
     if ('reason' in decoded) return void refuse(decoded.reason)
     const { event } = decoded
     if (this.history.get(event.id) || this.#buffer.has(event.id) || this.#future.has(event.id))
