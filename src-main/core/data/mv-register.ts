@@ -3,8 +3,8 @@
  * that no other write has seen. Several remain only while people wrote at the same time; all are shown, and the next
  * write by somebody who has seen them settles it.
  *
- *      a  'tea' ─────── 'both' {a1, b1}       between: tea and coffee; in the end: both
- *               ╲      /
+ *      a  'tea' ────────── 'both' {a1, b1}      between: tea and coffee; in the end: both
+ *                      /
  *      b  'coffee' ───┘
  *
  * A device keeps at most one write here: its next one replaces it, listed or not.

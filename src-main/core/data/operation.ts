@@ -4,10 +4,10 @@
  * Operation-based CRDTs Operation-based", 2014). State is a collection of records, each under the dot of the
  * operation that wrote it. An operation adds at most one record, and drops records that it observed:
  *
- *      a  write 1 ─────────── write 3 {a1, b1}       a has seen both and replaces both;
- *                 \         /                \       c wrote without having seen anything:
- *      b           └ write 2                  ╲      write 4 survives beside write 3
- *      c  write 4 ─────────────────────────────
+ *      a  write 1 ────── write 3 {b1}      a has seen its own write and b's, and replaces both;
+ *                       /                  c has seen nothing: its write 4 stays beside write 3,
+ *      b  write 2 ─────┘                   in whatever order the four arrive
+ *      c  write 4
  *
  * 1. After a causally closed set of operations, a record is here if and only if its operation is in the set and no
  *    operation of the set observed it. That says nothing of an order: all linear extensions give the same state.

@@ -5,8 +5,8 @@
  * Replicated Data Types", 2018):
  *
  *      a  lunch: add soup ──── lunch: add bread       b removes lunch without having seen the bread:
- *                         \                           lunch is there, with bread, without soup
- *      b                   └ remove lunch {a1}
+ *                  \                                  lunch is there, with bread, without soup
+ *      b            └ remove lunch {a1}
  *
  * How deep a value nests is said by the type, in code; no change can make it deeper.
  */

@@ -2,9 +2,9 @@
  * An observed-remove set of texts: a removal takes away the additions that the remover had seen, and no other. Against
  * a concurrent removal an addition wins, also that of an element which was there already:
  *
- *      a  add x ──── add x             b removes what it saw, a1;
- *               \                      a2 says again, unseen by b, that x is wanted: x stays
- *      b         └ remove x {a1}
+ *      a  add x ──── add x           b removes what it saw, a1;
+ *             \                       a2, unseen by b, says again that x is wanted: x stays
+ *      b       └ remove x {a1}
  *
  * An addition replaces the ones it observed, and always its own device's (Bieniusa et al. 2012): an element that is
  * added again and again has one record per device at most.
