@@ -66,8 +66,8 @@ function skip(names: string[], reason: string): Result {
   return { passed: 0, failed: 0, skipped: names.length }
 }
 
-/** Why windows cannot be tested here; undefined when they can. */
-function noWindows(): string | undefined {
+/** Installs what tests need of the system, where that is possible. Returns why windows cannot be tested here. */
+function prepareSystem(): string | undefined {
   if (process.platform !== 'linux') return undefined
   const missing = missingPackages(TEST_PACKAGES)
   if (missing === undefined || missing.length === 0) return undefined
@@ -77,9 +77,9 @@ function noWindows(): string | undefined {
   return problem && `${installCommand(missing)} failed: ${problem}`
 }
 
-async function windows(): Promise<Result[]> {
+/** reason: why there cannot be any. */
+async function windows(reason: string | undefined): Promise<Result[]> {
   const names = ['unit tests under the Node of Electron', 'end-to-end tests in Electron']
-  const reason = noWindows()
   if (reason) return [skip(names, reason)]
   let electron: string
   try {
@@ -119,6 +119,7 @@ async function step(name: string, run: () => Result | Promise<Result>): Promise<
 }
 
 mkdirSync(REPORTS, { recursive: true })
+const withoutWindows = prepareSystem()
 const results = [
   await step('formatting', () => check('prettier', ['--check', '--log-level', 'warn', '.'])),
   await step('types', () => check('tsc', ['-p', '.'])),
@@ -132,7 +133,7 @@ const results = [
     return PASSED
   }),
   await step('unit, contract and simulation tests', () => vitest('unit', [], [])),
-  ...(await windows()),
+  ...(await windows(withoutWindows)),
 ]
 const sum = (key: keyof Result) => results.reduce((total, result) => total + result[key], 0)
 const [passed, failed, skipped] = [sum('passed'), sum('failed'), sum('skipped')]
