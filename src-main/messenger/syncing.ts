@@ -77,7 +77,8 @@ export class Syncing {
   async answer(stream: FrameStream): Promise<void> {
     await this.#run(stream, async (frames) => {
       const first = await frames.next()
-      if (!first || first.type !== 'hello') throw new Fault('bad-frame')
+      if (!first) throw new Error('ended before it began')
+      if (first.type !== 'hello') throw new Fault('bad-frame')
       const group = this.#groupWith(stream.peer, first.proof)
       if (!group) {
         await stream.send(encodeFrame({ type: 'refuse' }))
