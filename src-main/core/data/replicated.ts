@@ -1,7 +1,8 @@
 /**
  * One replicated value, with a budget for each device. Which of a device's changes are within it depends on its own
  * chain only, which everybody delivers in the same order: the budget cannot split the group. It is counted here and not
- * in the types, because a map forgets a removed value with everything in it, and when it does differs between devices.
+ * in the types, because a map forgets a removed value with everything in it, and when it does differs between devices. A device
+ * that has nothing left can remove no more either; the others can.
  */
 import type { DeviceTag } from '../../api/contract.ts'
 import { MAX_CHANGES_PER_DEVICE } from './limits.ts'

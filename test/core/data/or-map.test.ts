@@ -24,7 +24,7 @@ interface Action {
 }
 const action: fc.Arbitrary<Action> = fc.record({
   type: fc.constantFrom('add', 'add', 'remove', 'drop'),
-  key: fc.constantFrom('k', 'l', '__proto__'),
+  key: fc.constantFrom('k', 'k', 'l', '__proto__'),
   element: fc.constantFrom('x', 'y'),
   amount: fc.integer({ min: -5, max: 5 }),
 })
@@ -60,7 +60,6 @@ const at = (device: number, does: Partial<Action>, hear: number[] = []): Step<Ac
   at: device,
   hear,
   skew: 0,
-  claims: [],
   action: { type: 'add', key: 'k', element: 'x', amount: 1, ...does },
 })
 
