@@ -311,6 +311,39 @@ describe('limits', () => {
       ['all'],
     ])
   })
+
+  test('what can never be delivered is asked for less and less often, and delays no other question', () => {
+    const { world, alice, bob, carol } = three()
+    const poison = forge(world.group, alice, alice.say('1'), { seq: 1_000 })
+    bob.hear(poison)
+    const asked: number[] = []
+    for (let afterMs = 0; afterMs < MAX_PENDING_AGE_MS; afterMs += 200) {
+      if (afterMs === 100_000) {
+        carol.say('lost')
+        const from = 'carol’s neighbour'
+        bob.engine.step({
+          type: 'receive',
+          bytes: carol.say('heard').bytes,
+          from,
+          nowMs: START_MS + 2_000 + afterMs,
+        })
+      }
+      const effects = bob.engine.step({ type: 'tick', nowMs: START_MS + 2_000 + afterMs })
+      for (const effect of effects) if (effect.type === 'ask') asked.push(afterMs)
+    }
+    const first = [400, 2_000, 10_000, 20_000, 40_000, 80_000]
+    expect(asked).toEqual([
+      ...first,
+      100_400,
+      102_000,
+      110_000,
+      120_000,
+      140_000,
+      160_000,
+      ...asked.slice(12),
+    ])
+    expect(asked.length).toBeLessThan(20)
+  })
 })
 
 describe('a log that is read back', () => {
