@@ -20,15 +20,19 @@ export function toHex(bytes: Uint8Array): string {
 /** Bytes of a hex text; TypeError when it is not one. */
 export function fromHex(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length >> 1)
-  let wrong = text.length % 2
-  for (let i = 0; i < bytes.length; i++) {
-    const high = DIGIT[text.charCodeAt(2 * i)] ?? -1
-    const low = DIGIT[text.charCodeAt(2 * i + 1)] ?? -1
-    if (high < 0 || low < 0) wrong = 1
-    bytes[i] = (high << 4) | low
-  }
-  if (wrong) throw new TypeError('not lower-case hex')
+  readHex(text, bytes, 0)
   return bytes
+}
+
+function readHex(text: string, into: Uint8Array, offset: number): void {
+  let isHex = text.length % 2 === 0
+  for (let i = 0; i + 1 < text.length; i += 2) {
+    const high = DIGIT[text.charCodeAt(i)] ?? -1
+    const low = DIGIT[text.charCodeAt(i + 1)] ?? -1
+    if (high < 0 || low < 0) isHex = false
+    into[offset + (i >> 1)] = (high << 4) | low
+  }
+  if (!isHex) throw new TypeError('not lower-case hex')
 }
 
 /** Bytes of a text of ASCII letters, for domain separation. */
@@ -48,12 +52,19 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
 
 /** Same length and same bytes. Not for secrets: it stops at the first difference. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i])
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
 }
 
 export class Writer {
-  #bytes = new Uint8Array(256)
+  #bytes: Uint8Array<ArrayBuffer>
   #length = 0
+
+  /** It grows when more is written than was expected. */
+  constructor(expectedSizeBytes = 256) {
+    this.#bytes = new Uint8Array(expectedSizeBytes)
+  }
 
   byte(value: number): this {
     this.#reserve(1)[this.#length++] = value
@@ -68,7 +79,10 @@ export class Writer {
 
   /** Lower-case hex, written as the bytes it stands for. */
   hex(value: string): this {
-    return this.bytes(fromHex(value))
+    const size = value.length >> 1
+    readHex(value, this.#reserve(size), this.#length)
+    this.#length += size
+    return this
   }
 
   varint(value: number): this {
@@ -97,9 +111,9 @@ export class Writer {
     return this.#length
   }
 
-  /** A copy of what was written. */
+  /** What was written; what is written later does not change it. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length)
+    return this.#length === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.#length)
   }
 
   #reserve(size: number): Uint8Array {

@@ -62,6 +62,7 @@ const FLAG_EPOCH = 2
 const SIGNATURE_SIZE = 64
 const ID_PREFIX = ascii('ev1')
 const NO_GROUP = new Uint8Array(32)
+const NO_EVENT = new Uint8Array(32)
 
 export function chainOf(kind: number): Chain {
   return kind >= FIRST_CONTROL_KIND ? 'c' : 'm'
@@ -84,7 +85,9 @@ export function commitTo(
   controlHeads: readonly EventId[] | undefined,
   sha256: Sha256,
 ): Uint8Array {
-  const writer = new Writer().bytes(previous === undefined ? new Uint8Array(32) : fromHex(previous))
+  const writer = new Writer(32 * (1 + depIds.length + (controlHeads?.length ?? 0)))
+  if (previous === undefined) writer.bytes(NO_EVENT)
+  else writer.hex(previous)
   for (const id of depIds) writer.hex(id)
   for (const id of controlHeads ?? []) writer.hex(id)
   return sha256(writer.finish()).slice(0, 16)

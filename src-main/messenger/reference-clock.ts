@@ -8,6 +8,8 @@ const MAX_OFFSET_MS = 24 * 60 * 60 * 1000
 export class ReferenceClock {
   readonly #local: () => number
   readonly #offsets = new Map<string, number>()
+  /** What the neighbours' clocks make of it. */
+  #offsetMs = 0
 
   /** local: unix ms. */
   constructor(local: () => number) {
@@ -16,20 +18,21 @@ export class ReferenceClock {
 
   /** What a linked neighbour's clock shows, relative to now(). */
   note(peer: string, offsetMs: number): void {
-    this.#offsets.set(peer, offsetMs + this.#offset())
+    this.#offsets.set(peer, offsetMs + this.#offsetMs)
+    this.#settle()
   }
 
   forget(peer: string): void {
-    this.#offsets.delete(peer)
+    if (this.#offsets.delete(peer)) this.#settle()
   }
 
   now(): number {
-    return this.#local() + this.#offset()
+    return this.#local() + this.#offsetMs
   }
 
-  #offset(): number {
+  #settle(): void {
     const offsets = [0, ...this.#offsets.values()].sort((a, b) => a - b)
     const median = offsets[Math.floor(offsets.length / 2)]!
-    return Math.min(MAX_OFFSET_MS, Math.max(0, median))
+    this.#offsetMs = Math.min(MAX_OFFSET_MS, Math.max(0, median))
   }
 }
