@@ -112,7 +112,8 @@ function fraction(option: string, text: string): number {
   throw new UsageError(`${option}: ${text} is no fraction from 0 to 1.`)
 }
 
-function whole(option: string, text: string, min: number, max: number): number {
+/** A whole number of the command line. Fails with UsageError. */
+export function whole(option: string, text: string, min: number, max: number): number {
   const value = /^\d+$/.test(text) ? Number(text) : NaN
   if (value >= min && value <= max) return value
   throw new UsageError(`${option} must be a whole number from ${min} to ${max}.`)

@@ -3,41 +3,62 @@ import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { DeviceTag, EventId } from '../api/contract.ts'
 import { toHex } from '../core/bytes.ts'
+import type { Engine } from '../core/engine.ts'
 import { chainOf, kindName } from '../core/event.ts'
+import type { Entry, History } from '../core/history.ts'
 import { decodeMessage } from './content.ts'
 import type { Group } from './group.ts'
 
-/** One line per delivered event, then one for the timeline. Returns the path of `folder/<device tag>.ndjson`. */
-export async function writeTrace(group: Group, self: string, folder: string): Promise<string> {
+/** The line of one delivered event; line: of the log that it was replayed from. */
+export function traceLine(entry: Entry, history: History, line?: number): object {
+  const { n, id, tag, seq, kind, hlc } = entry
+  return {
+    n,
+    id,
+    device: tag,
+    seq,
+    chain: chainOf(kind),
+    kind: kindName(kind),
+    hlc: hlc.toString(16).padStart(16, '0'),
+    deps: history.parentsOf(entry).map((parent) => parent.id),
+    ...(line === undefined ? {} : { line }),
+  }
+}
+
+/** The last line: the ids of the timeline, in display order. */
+export function traceEnd(timeline: EventId[], engine: Engine): object {
+  return { end: true, timeline, roster: toHex(engine.roster.digest()), pending: engine.pending().length }
+}
+
+/** One value a line. Returns the path of `folder/<device tag>.ndjson`. */
+export async function writeTraceFile(
+  folder: string,
+  device: DeviceTag,
+  values: AsyncIterable<object> | Iterable<object>,
+): Promise<string> {
   await mkdir(folder, { recursive: true })
-  await group.log.flushed()
-  const { history, roster } = group.log.engine
-  const file = join(folder, `${self}.ndjson`)
+  const file = join(folder, `${device}.ndjson`)
   const out = createWriteStream(file)
-  const write = async (value: unknown) => {
-    if (!out.write(JSON.stringify(value) + '\n')) await once(out, 'drain')
-  }
-  for (const entry of history.log.slice()) {
-    const { n, id, tag, seq, kind, hlc } = entry
-    const content = decodeMessage(await group.log.read(n))
-    await write({
-      n,
-      id,
-      device: tag,
-      seq,
-      chain: chainOf(kind),
-      kind: kindName(kind),
-      hlc: hlc.toString(16).padStart(16, '0'),
-      deps: history.parentsOf(entry).map((parent) => parent.id),
-      ...(content?.line === undefined ? {} : { line: content.line }),
-    })
-  }
-  const timeline: string[] = []
-  for await (const n of group.timeline()) timeline.push(history.log[n - 1]!.id)
-  const pending = group.log.engine.pending().length
-  await write({ end: true, timeline, roster: toHex(roster.digest()), pending })
+  for await (const value of values) if (!out.write(JSON.stringify(value) + '\n')) await once(out, 'drain')
   out.end()
   await once(out, 'finish')
   return file
+}
+
+/** One line per delivered event, then one for the timeline. Returns the path of `folder/<device tag>.ndjson`. */
+export async function writeTrace(group: Group, self: DeviceTag, folder: string): Promise<string> {
+  await group.log.flushed()
+  return writeTraceFile(folder, self, linesOf(group))
+}
+
+async function* linesOf(group: Group): AsyncGenerator<object> {
+  const { engine } = group.log
+  const { history } = engine
+  for (const entry of history.log.slice())
+    yield traceLine(entry, history, decodeMessage(await group.log.read(entry.n))?.line)
+  const timeline: EventId[] = []
+  for await (const n of group.timeline()) timeline.push(history.log[n - 1]!.id)
+  yield traceEnd(timeline, engine)
 }

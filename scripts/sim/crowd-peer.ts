@@ -1,0 +1,81 @@
+/** One device of a crowd: the real engine of one group, and what is on its disk. */
+import { Engine, type EngineParts } from '../../src-main/core/engine.ts'
+import type { Frame } from '../../src-main/core/sync.ts'
+import type { KeyPair } from '../../src-main/crypto/crypto.ts'
+import { ReferenceClock } from '../../src-main/messenger/reference-clock.ts'
+import { twistFrame, type Forger, type Misdeed } from './forger.ts'
+import type { Random } from './random.ts'
+
+export interface CrowdPeerParts {
+  index: number
+  key: KeyPair
+  /** This device's own clock, unix ms. */
+  localMs(): number
+  incarnation: Uint8Array
+  engineParts: Omit<EngineParts, 'verify' | 'decode'> & Required<Pick<EngineParts, 'verify' | 'decode'>>
+  random: Random
+}
+
+export class CrowdPeer {
+  readonly index: number
+  readonly key: KeyPair
+  readonly name: string
+  readonly incarnation: Uint8Array
+  engine: Engine
+  clock: ReferenceClock
+  /** Grows when it is switched on: what began in another life is over. */
+  life = 0
+  /** Its power fails between the batch of the next event that it writes and its publication. */
+  failsNext = false
+  isTicking = false
+  /** What came and will be delivered without waiting, not yet shown to the engine: event, neighbour, time, time… */
+  inbox: number[] = []
+  misdeed: Misdeed | undefined
+  forger: Forger | undefined
+  /** Calls of the engine: each event is to be decoded and verified once. */
+  decoded = 0
+  verified = 0
+  readonly #parts: CrowdPeerParts
+
+  constructor(parts: CrowdPeerParts) {
+    this.#parts = parts
+    this.index = parts.index
+    this.key = parts.key
+    this.name = `peer ${parts.index}`
+    this.incarnation = parts.incarnation
+    this.engine = this.#makeEngine()
+    this.clock = new ReferenceClock(parts.localMs)
+  }
+
+  nowMs(): number {
+    return this.clock.now()
+  }
+
+  /** Forgets everything that is not on disk. */
+  restart(): void {
+    this.life++
+    this.failsNext = false
+    this.engine = this.#makeEngine()
+    this.clock = new ReferenceClock(this.#parts.localMs)
+  }
+
+  /** What this peer makes of a frame before it sends it. */
+  twist(frame: Frame): Frame {
+    return twistFrame(frame, this.misdeed, this.#parts.random)
+  }
+
+  #makeEngine(): Engine {
+    const { verify, decode, ...parts } = this.#parts.engineParts
+    return new Engine({
+      ...parts,
+      verify: (signature, message, publicKey) => {
+        this.verified++
+        return verify(signature, message, publicKey)
+      },
+      decode: (bytes) => {
+        this.decoded++
+        return decode(bytes)
+      },
+    })
+  }
+}

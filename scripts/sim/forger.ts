@@ -1,0 +1,146 @@
+/** Hostile members: they hold a key of the group, and write with it what no honest device would. */
+import type { DeviceTag, EventId, GroupId } from '../../src-main/api/contract.ts'
+import { commitTo, encodeEvent, KIND, type EventFields, type Sha256 } from '../../src-main/core/event.ts'
+import { hlcAt, type Hlc } from '../../src-main/core/hlc.ts'
+import { MAX_EVENT_SIZE_BYTES } from '../../src-main/core/limits.ts'
+import type { Frame, Tip } from '../../src-main/core/sync.ts'
+import { encodeMessage } from '../../src-main/messenger/content.ts'
+import type { Random } from './random.ts'
+
+/** What somebody does, over and over. */
+export const MISDEEDS = [
+  /** Keeps to itself what it hears, and hands over nothing. */
+  'withhold',
+  /** Answers sync with wrong clocks, and with events in the wrong order, twice, or of its own making. */
+  'lie',
+  /** Dates what it writes ahead. */
+  'ahead',
+  /** Dates what it writes back, as far as it can. */
+  'behind',
+  /** Hands out what is too large, or not an event at all. */
+  'oversize',
+  /** Writes more than anybody reads. */
+  'flood',
+  /** Writes what can never be delivered: its past does not exist. */
+  'poison',
+  /** Signs with a wrong key, commits to a past that never was, or dates before what it cites. */
+  'forge',
+] as const
+export type Misdeed = (typeof MISDEEDS)[number]
+
+export interface ForgerParts {
+  group: GroupId
+  tag: DeviceTag
+  sha256: Sha256
+  sign(id: Uint8Array): Uint8Array
+  random: Random
+  /** How far 'ahead' dates: a little beyond what is taken at once, or beyond any end of the world. */
+  aheadMs: [from: number, to: number]
+}
+
+const FLOOD = 40
+const POISON = 80
+
+/** Writes events of one device without any engine. */
+export class Forger {
+  readonly #parts: ForgerParts
+  #seq = 0
+  #previous: EventId | undefined
+  #hlc: Hlc = 0n
+
+  constructor(parts: ForgerParts) {
+    this.#parts = parts
+  }
+
+  /** Bytes to hand out now. */
+  write(misdeed: Misdeed, nowMs: number): Uint8Array[] {
+    const { random, aheadMs, sha256 } = this.#parts
+    const now = hlcAt(nowMs)
+    const tip = { previous: this.#previous, seq: this.#seq, hlc: this.#hlc }
+    switch (misdeed) {
+      case 'ahead':
+        return [this.#next(hlcAt(nowMs + random.between(...aheadMs)))]
+      case 'behind':
+        return [this.#next(1n)]
+      case 'oversize':
+        return [
+          random.chance(0.5)
+            ? new Uint8Array(MAX_EVENT_SIZE_BYTES + random.between(1, 1_000))
+            : Uint8Array.of(1, ...random.bytes(random.between(0, 300))),
+        ]
+      case 'flood':
+        return Array.from({ length: FLOOD }, () => this.#next(now))
+      case 'poison': {
+        const missing = tip.seq + 1 + random.between(1, 1_000)
+        const far = { commit: random.bytes(16), previous: undefined }
+        return Array.from({ length: POISON }, (_, i) => this.#encode({ seq: missing + i, hlc: now, ...far }))
+      }
+      case 'forge': {
+        const honest = this.#encode({ seq: tip.seq + 1, hlc: now, previous: tip.previous })
+        const wrong = honest.slice()
+        wrong[wrong.length - 1]! ^= 1
+        const commit = sha256(random.bytes(8)).slice(0, 16)
+        return [
+          wrong,
+          this.#encode({ seq: tip.seq + 1, hlc: now, previous: tip.previous, commit }),
+          this.#next(now),
+          this.#encode({ seq: this.#seq + 1, hlc: this.#hlc, previous: this.#previous }),
+        ]
+      }
+      case 'withhold':
+      case 'lie':
+        return [this.#next(now)]
+    }
+  }
+
+  /** The next event of the chain; it grows. */
+  #next(wanted: Hlc): Uint8Array {
+    this.#hlc = wanted > this.#hlc ? wanted : this.#hlc + 1n
+    this.#seq++
+    return this.#encode({ seq: this.#seq, hlc: this.#hlc, previous: this.#previous }, true)
+  }
+
+  #encode(
+    {
+      seq,
+      hlc,
+      previous,
+      commit,
+    }: { seq: number; hlc: Hlc; previous: EventId | undefined; commit?: Uint8Array },
+    isNext = false,
+  ): Uint8Array {
+    const { group, tag, sha256, sign, random } = this.#parts
+    const fields: EventFields = {
+      kind: KIND.message,
+      tag,
+      seq,
+      hlc,
+      deps: [],
+      commit: commit ?? commitTo(previous, [], undefined, sha256),
+      body: encodeMessage({ text: `${random.next()}` }),
+    }
+    const event = encodeEvent(fields, group, sha256, sign)
+    if (isNext) this.#previous = event.id
+    return event.bytes
+  }
+}
+
+/** What somebody makes of a sync frame before sending it; the honest leave it as it is. */
+export function twistFrame(frame: Frame, misdeed: Misdeed | undefined, random: Random): Frame {
+  if (misdeed === 'withhold' && frame.type === 'events') return { ...frame, events: [] }
+  if (misdeed !== 'lie') return frame
+  if (frame.type === 'clock') {
+    const lieAbout = (tip: Tip): Tip => ({
+      ...tip,
+      seq: random.between(1, 2 * tip.seq),
+      fingerprint: random.bytes(4),
+    })
+    return { ...frame, tips: frame.tips.map((tip) => (random.chance(0.5) ? tip : lieAbout(tip))) }
+  }
+  if (frame.type === 'events' && frame.events.length > 0)
+    return {
+      ...frame,
+      events: [...frame.events.toReversed(), random.bytes(100), random.pick(frame.events)],
+    }
+  return frame
+}

@@ -1,0 +1,76 @@
+import { parseArgs } from 'node:util'
+import { UsageError, whole } from '../demo/options.ts'
+import { ALL_FAULTS, FAULTS, NO_FAULTS, type Fault, type Faults } from './faults.ts'
+
+export interface SimOptions {
+  members: number
+  events: number
+  active: number
+  seed: number
+  faults: Faults
+  /** Ed25519 and SHA-256 instead of their fast stand-ins. */
+  realCrypto: boolean
+  traceFolder: string | undefined
+  tracePeers: number
+  reportFile: string | undefined
+}
+
+/** Up to so many members run the whole messenger. */
+export const MAX_MESSENGERS = 20
+
+export const USAGE = `npm run sim -- [options]
+  --members 500         how many members, each a device with an engine of its own (2 to 10000);
+                        up to ${MAX_MESSENGERS} of them run the whole messenger
+  --events 50000        what they write, all in all (1 to 1000000)
+  --active 200          members who write at the busiest hour
+  --seed 42             draws everything: the same seed gives the same run
+  --faults all|none|LIST
+                        of ${FAULTS.join(', ')}
+  --real-crypto         SHA-256 and Ed25519 instead of fast stand-ins
+  --trace DIR           write what peers delivered, in order
+  --trace-peers 5       so many peers
+  --report FILE         write the summary as JSON`
+
+/** Fails with UsageError. */
+export function readOptions(args: string[]): SimOptions {
+  let values
+  try {
+    ;({ values } = parseArgs({
+      args,
+      options: {
+        members: { type: 'string', default: '500' },
+        events: { type: 'string', default: '50000' },
+        active: { type: 'string', default: '200' },
+        seed: { type: 'string', default: '42' },
+        faults: { type: 'string', default: 'all' },
+        'real-crypto': { type: 'boolean', default: false },
+        trace: { type: 'string' },
+        'trace-peers': { type: 'string', default: '5' },
+        report: { type: 'string' },
+      },
+    }))
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+  const members = whole('--members', values.members, 2, 10_000)
+  return {
+    members,
+    events: whole('--events', values.events, 1, 1_000_000),
+    active: Math.min(members, whole('--active', values.active, 1, 10_000)),
+    seed: whole('--seed', values.seed, 0, 0xffff_ffff),
+    faults: readFaults(values.faults),
+    realCrypto: values['real-crypto'],
+    traceFolder: values.trace,
+    tracePeers: Math.min(members, whole('--trace-peers', values['trace-peers'], 1, 10_000)),
+    reportFile: values.report,
+  }
+}
+
+function readFaults(text: string): Faults {
+  if (text === 'all') return ALL_FAULTS
+  if (text === 'none') return NO_FAULTS
+  const names = text.split(',')
+  const wrong = names.find((name) => !(FAULTS as readonly string[]).includes(name))
+  if (wrong !== undefined) throw new UsageError(`--faults: ${wrong} is none of ${FAULTS.join(', ')}.`)
+  return new Set(names as Fault[])
+}

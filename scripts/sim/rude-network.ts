@@ -1,0 +1,57 @@
+/** The network of somebody who may be hostile: what its messenger sends is twisted, and more is sent than it knows of. */
+import { decodeFrame, encodeEvents, encodeFrame } from '../../src-main/core/sync.ts'
+import { MAX_GOSSIP_SIZE_BYTES, type FrameStream, type Network } from '../../src-main/network/network.ts'
+import { twistFrame, type Misdeed } from './forger.ts'
+import type { Random } from './random.ts'
+
+export class RudeNetwork {
+  /** What its messenger believes to be the network. */
+  readonly network: Network
+  #topic: string | undefined
+
+  constructor(network: Network, misdeed: () => Misdeed | undefined, random: Random) {
+    const twisted = (stream: FrameStream): FrameStream => ({
+      peer: stream.peer,
+      frames: stream.frames,
+      send: (bytes) => {
+        const frame = decodeFrame(bytes)
+        return stream.send(frame ? encodeFrame(twistFrame(frame, misdeed(), random)) : bytes)
+      },
+      close: () => stream.close(),
+      abort: (reason) => stream.abort(reason),
+    })
+    this.network = {
+      self: network.self,
+      start: (handlers) =>
+        network.start({
+          ...handlers,
+          onStream: (stream) => handlers.onStream(twisted(stream)),
+          onGossip: async (topic, from, data) => {
+            const verdict = await handlers.onGossip(topic, from, data)
+            return misdeed() === 'withhold' ? 'ignore' : verdict
+          },
+        }),
+      stop: () => network.stop(),
+      addresses: () => network.addresses(),
+      connect: (address, signal) => network.connect(address, signal),
+      peerOf: (address) => network.peerOf(address),
+      peers: () => network.peers(),
+      setReachable: (isReachable) => network.setReachable(isReachable),
+      join: (topic) => network.join((this.#topic = topic)),
+      leave: (topic) => network.leave(topic),
+      topicPeers: (topic) => network.topicPeers(topic),
+      publish: (topic, data) => network.publish(topic, data),
+      openStream: async (peer, signal) => twisted(await network.openStream(peer, signal)),
+      wireBytes: () => network.wireBytes(),
+    }
+  }
+
+  /** Gossips events that its messenger did not write, as far as they fit; whoever is offline slips nothing. */
+  slip(events: readonly Uint8Array[]): void {
+    if (this.#topic === undefined) return
+    for (const event of events) {
+      const data = encodeEvents([event])
+      if (data.length <= MAX_GOSSIP_SIZE_BYTES) this.network.publish(this.#topic, data).catch(() => {})
+    }
+  }
+}

@@ -1,0 +1,65 @@
+/** Many members, each with a real engine: what only shows in numbers. `TAPRI_SEED=7` draws another world. */
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { checkTraces, readTrace } from '../../scripts/demo/check-trace.ts'
+import { Crowd, type CrowdOptions } from '../../scripts/sim/crowd.ts'
+import { makeFastCrypto } from '../../scripts/sim/fast-crypto.ts'
+import { ALL_FAULTS, type Fault } from '../../scripts/sim/faults.ts'
+import { Random } from '../../scripts/sim/random.ts'
+
+const SEED = Number(process.env['TAPRI_SEED'] ?? 1)
+const GOOD = { violations: [], lost: 0, identicalTimelines: true, pending: 0 }
+
+function makeCrowd(change: Partial<CrowdOptions> = {}): Crowd {
+  return new Crowd({
+    seed: SEED,
+    members: 40,
+    events: 400,
+    active: 40,
+    faults: ALL_FAULTS,
+    crypto: makeFastCrypto(new Random(SEED)),
+    ...change,
+  })
+}
+
+test('500 members, everything goes wrong: nothing is lost, doubled or out of order', () => {
+  const crowd = makeCrowd({ members: 500, events: 300, active: 200 })
+  expect(crowd.run()).toMatchObject(GOOD)
+})
+
+test('however the network behaves, each event is decoded, verified and delivered once', () => {
+  const faults = new Set<Fault>(['loss', 'reorder', 'duplicate', 'partition'])
+  const crowd = makeCrowd({ members: 100, events: 500, faults })
+  expect(crowd.run()).toMatchObject(GOOD)
+  const { events, deliveries, received, duplicates, verified } = crowd.figures()
+  const members = crowd.peers.length
+  expect(deliveries).toBe(events * members)
+  // All but what a peer wrote itself; the proof of an entrance is one signature more, also at its author.
+  const foreign = events * members - (events - 1)
+  expect(verified).toBe(foreign + (members - 1) * members)
+  expect(received).toBe(foreign + duplicates)
+  expect(crowd.peers.reduce((sum, { decoded }) => sum + decoded, 0)).toBe(received)
+})
+
+test('the same seed gives the same run, and another seed another', () => {
+  const run = (seed: number) => {
+    const crowd = makeCrowd({ seed, crypto: makeFastCrypto(new Random(seed)) })
+    return JSON.stringify([crowd.run(), crowd.figures(), crowd.oracle.peers[7]!.log])
+  }
+  const first = run(5)
+  expect(run(5)).toBe(first)
+  expect(run(6)).not.toBe(first)
+})
+
+test('the checker of traces finds nothing either', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tapri-crowd-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const crowd = makeCrowd()
+  crowd.run()
+  await crowd.writeTraces(folder, 4)
+  const traces = await Promise.all((await readdir(folder)).map((file) => readTrace(join(folder, file))))
+  expect(traces).toHaveLength(4)
+  expect(checkTraces(traces, { lines: [] })).toMatchObject(GOOD)
+})
