@@ -54,6 +54,8 @@ const POISONINGS = 1
 /** Deliveries that a power cut takes along, at most: they were not on disk yet. */
 const MAX_TORN = 30
 const MAX_SETTLING_MS = 8 * 60 * 60_000
+const FIRST_ROUND_MS = 30_000
+const MAX_ROUND_MS = 30 * 60_000
 /** Timelines of so many peers are built event by event, as a window does. */
 const INSERTED_TIMELINES = 3
 const AUTHORS_SAMPLED_ONE_IN = 16
@@ -173,9 +175,12 @@ export class Crowd {
     this.#mesh.side.fill(0)
     for (const peer of this.peers) if (!this.#mesh.isOn[peer.index]) this.#switchOn(peer)
     if (faults.has('hostile')) for (const peer of this.peers) peer.forger = undefined
+    // Ever more rarely: what is left in the end waits for its date, not for anybody.
+    let roundMs = FIRST_ROUND_MS
     for (const limitMs = endMs + MAX_SETTLING_MS; this.agenda.nowMs < limitMs && !this.#isQuiet();) {
       for (const peer of this.peers) this.#meetNeighbours(peer, 1)
-      this.#pass(this.agenda.nowMs + 60_000)
+      this.#pass(this.agenda.nowMs + roundMs)
+      roundMs = Math.min(MAX_ROUND_MS, 1.5 * roundMs)
     }
     return this.#judge()
   }

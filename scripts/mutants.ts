@@ -1,0 +1,107 @@
+/**
+ * `npm run mutants [-- WORD]`: plants one bug after the other in a copy of the sources, and runs the tests against it.
+ * A bug that no test finds is a test that is missing. Exit code 1 when one survives, 2 when one cannot be planted.
+ */
+import { spawn } from 'node:child_process'
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PLANTS, type Plant } from './mutants/plants.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+const COPIED = [
+  'src-main',
+  'scripts',
+  'test/core',
+  'test/helpers',
+  'test/messenger',
+  'test/simulation',
+  'package.json',
+  'tsconfig.json',
+  'vitest.config.ts',
+]
+/** Cheap ones first: most bugs need no more. */
+const STAGES = [
+  ['test/core', 'test/simulation/simulation.test.ts'],
+  ['test/simulation', 'test/messenger'],
+]
+const SEEDS = '30'
+/** A bug may also make a test run for ever. */
+const STAGE_TIMEOUT_MS = 150_000
+
+interface TestReport {
+  testResults: { assertionResults: { status: string; fullName: string }[] }[]
+}
+
+/** Returns what found it; undefined when nothing did. */
+async function hunt(plant: Plant | undefined): Promise<string | undefined> {
+  const folder = await mkdtemp(join(tmpdir(), 'tapri-mutant-'))
+  try {
+    for (const path of COPIED) await cp(join(ROOT, path), join(folder, path), { recursive: true })
+    await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+    if (plant) await sow(plant, join(folder, plant.file))
+    for (const tests of STAGES) {
+      const found = await run(folder, tests)
+      if (found !== undefined) return found
+    }
+    return undefined
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function sow({ name, find, replace }: Plant, file: string): Promise<void> {
+  const text = await readFile(file, 'utf8')
+  const parts = text.split(find)
+  if (parts.length !== 2) throw new Error(`"${name}" is to be planted where ${parts.length - 1} places fit`)
+  await writeFile(file, parts.join(replace))
+}
+
+/** Runs tests until one fails; returns its name. */
+async function run(folder: string, tests: string[]): Promise<string | undefined> {
+  const report = join(folder, 'report.json')
+  const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs')
+  const args = [vitest, 'run', '--bail=1', '--reporter=json', `--outputFile=${report}`, ...tests]
+  const child = spawn(process.execPath, args, {
+    cwd: folder,
+    stdio: 'ignore',
+    env: { ...process.env, TAPRI_SEEDS: SEEDS },
+  })
+  const timer = setTimeout(() => child.kill('SIGKILL'), STAGE_TIMEOUT_MS)
+  const code = await new Promise<number | null>((resolve) => child.once('exit', resolve))
+  clearTimeout(timer)
+  if (code === 0) return undefined
+  if (code === null) return 'a test that never ended'
+  const { testResults } = JSON.parse(await readFile(report, 'utf8')) as TestReport
+  const failed = testResults.flatMap(({ assertionResults }) =>
+    assertionResults.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName.trim()),
+  )
+  return failed[0] ?? 'a test file that could not be run'
+}
+
+const [word = ''] = process.argv.slice(2)
+const wanted = PLANTS.filter(({ name }) => name.includes(word))
+const healthy = await hunt(undefined)
+if (healthy !== undefined) {
+  console.error(`Nothing is planted, and yet this fails: ${healthy}`)
+  process.exit(2)
+}
+const survivors: string[] = []
+let next = 0
+async function work(): Promise<void> {
+  for (let plant = wanted[next++]; plant; plant = wanted[next++]) {
+    const found = await hunt(plant)
+    console.log(
+      `${found === undefined ? 'SURVIVED' : 'caught'}  ${plant.name}${found ? `\n        by ${found}` : ''}`,
+    )
+    if (found === undefined) survivors.push(plant.name)
+  }
+}
+try {
+  await Promise.all(Array.from({ length: Math.max(1, availableParallelism() >> 1) }, work))
+} catch (error) {
+  console.error((error as Error).message)
+  process.exit(2)
+}
+console.log(`${wanted.length - survivors.length} of ${wanted.length} planted bugs were caught.`)
+process.exitCode = survivors.length > 0 ? 1 : 0

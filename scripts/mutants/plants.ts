@@ -1,0 +1,143 @@
+/** Bugs to plant, one at a time: each a text of a file that stands there once, and what to put in its place. */
+export interface Plant {
+  /** What is then wrong. */
+  name: string
+  file: string
+  find: string
+  replace: string
+}
+
+const ENGINE = 'src-main/core/engine.ts'
+const HISTORY = 'src-main/core/history.ts'
+const SYNC = 'src-main/core/sync.ts'
+
+export const PLANTS: readonly Plant[] = [
+  {
+    name: 'nobody waits for what an event cites',
+    file: ENGINE,
+    find: "for (const dot of deps) if (!this.history.at(dot.tag, 'm', dot.seq)) return",
+    replace:
+      "for (const dot of deps) if (dot.seq > 1_000_000 && !this.history.at(dot.tag, 'm', dot.seq)) return",
+  },
+  {
+    name: 'control heads are not waited for',
+    file: ENGINE,
+    find: 'for (const id of controlHeads ?? []) if (!this.history.get(id)) return { id }',
+    replace: '',
+  },
+  {
+    name: 'signatures are not looked at',
+    file: ENGINE,
+    find: 'if (!verify(event.signature, fromHex(event.id), key)) return',
+    replace: 'if (!verify(event.signature, fromHex(event.id), key) && event.seq > 1_000_000) return',
+  },
+  {
+    name: 'a commitment may be anything',
+    file: ENGINE,
+    find: 'if (!equalBytes(event.commit, commitTo(',
+    replace: 'if (event.seq > 1_000_000 && !equalBytes(event.commit, commitTo(',
+  },
+  {
+    name: 'dates may shrink along citations',
+    file: ENGINE,
+    find: "if (event.hlc <= parent.hlc) return 'clock-not-growing'",
+    replace: '',
+  },
+  {
+    name: 'what waited for an event is not woken',
+    file: ENGINE,
+    find: 'ready.push(...this.#buffer.wake(event, chainOf(event.kind)))',
+    replace: 'this.#buffer.wake(event, chainOf(event.kind))',
+  },
+  {
+    name: 'what was dated ahead is never due',
+    file: ENGINE,
+    find: 'if (event.hlc > hlcAt(nowMs + MAX_FUTURE_MS)) continue',
+    replace: 'if (nowMs > 0) continue',
+  },
+  {
+    name: 'copies are verified again',
+    file: ENGINE,
+    find: 'if (this.history.get(event.id) || this.#buffer.has(event.id) ||',
+    replace:
+      'if ((this.history.get(event.id) && verify(event.signature, fromHex(event.id), this.roster.keyOf(event)!)) || this.#buffer.has(event.id) ||',
+  },
+  {
+    name: 'events of devices that are not known yet are dropped',
+    file: ENGINE,
+    find: 'this.#hold(event.tag, bytes, from)',
+    replace: '',
+  },
+  {
+    name: 'nobody asks for gaps',
+    file: ENGINE,
+    find: "if (width) effects.push({ type: 'ask', width, sources: [...sources] })",
+    replace: 'void [width, sources]',
+  },
+  {
+    name: 'an event cites what it has already covered',
+    file: HISTORY,
+    find: 'heads.delete(parent.id)',
+    replace: 'void parent',
+  },
+  {
+    name: 'digests overlook the control chain',
+    file: HISTORY,
+    find: "for (const chain of ['m', 'c'] as const)",
+    replace: "for (const chain of ['m'] as const)",
+  },
+  {
+    name: 'sync leaves out the first missing event',
+    file: SYNC,
+    find: 'missing[chain].push(...entries.slice(tip?.seq ?? 0))',
+    replace: 'missing[chain].push(...entries.slice(tip ? tip.seq + 1 : 0))',
+  },
+  {
+    name: 'sync sends the latest first',
+    file: SYNC,
+    find: 'entries.sort((a, b) => a.n - b.n)',
+    replace: 'entries.sort((a, b) => b.n - a.n)',
+  },
+  {
+    name: 'an own event may be dated like what it has seen',
+    file: 'src-main/core/hlc.ts',
+    find: 'physical > latestSeen ? physical : latestSeen + 1n',
+    replace: 'physical > latestSeen ? physical : latestSeen',
+  },
+  {
+    name: 'both chains of a device wake each other',
+    file: 'src-main/core/delivery.ts',
+    find: '`${watch.chain}${watch.tag}${watch.seq}`',
+    replace: '`${watch.tag}${watch.seq}`',
+  },
+  {
+    name: 'timeline keys have no fixed width',
+    file: 'src-main/core/timeline.ts',
+    find: "hlc.toString(16).padStart(16, '0')",
+    replace: 'hlc.toString(16)',
+  },
+  {
+    name: 'whoever asks is a member',
+    file: 'src-main/core/members.ts',
+    find: 'this.#verify(body.proof, statement, this.#created.inviteKey)',
+    replace: 'this.#verify !== undefined',
+  },
+  {
+    name: 'clocks lag one behind',
+    file: 'src-main/core/clock.ts',
+    find: 'clock[own] = entry.seq',
+    replace: 'clock[own] = entry.seq - 1',
+  },
+  {
+    name: 'own events are not written durably',
+    file: 'src-main/messenger/group-log.ts',
+    find: 'this.#next.durable ||= own',
+    replace: 'this.#next.durable ||= own && entry.seq < 0',
+  },
+  {
+    name: 'nobody looks at a random neighbour now and then',
+    file: 'src-main/messenger/messenger.ts',
+    find: 'messenger.#time.every(ANTI_ENTROPY_MS, () => messenger.#syncWithAnyone()),',
+    replace: '',
+  },
+]
