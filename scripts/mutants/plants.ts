@@ -105,10 +105,10 @@ export const PLANTS: readonly Plant[] = [
     replace: 'physical > latestSeen ? physical : latestSeen',
   },
   {
-    name: 'both chains of a device wake each other',
+    name: 'who waits for a control event is not woken',
     file: 'src-main/core/delivery.ts',
-    find: '`${watch.chain}${watch.tag}${watch.seq}`',
-    replace: '`${watch.tag}${watch.seq}`',
+    find: 'for (const watch of [{ tag, chain, seq }, { id }])',
+    replace: 'for (const watch of [{ tag, chain, seq }, { id: `${id}0` }])',
   },
   {
     name: 'timeline keys have no fixed width',
