@@ -34,8 +34,8 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'a commitment may be anything',
     file: ENGINE,
-    find: 'if (!equalBytes(event.commit, commitTo(',
-    replace: 'if (event.seq > 1_000_000 && !equalBytes(event.commit, commitTo(',
+    find: 'if (equalBytes(commit, commitTo(',
+    replace: 'if (seq < 1_000_000 || equalBytes(commit, commitTo(',
   },
   {
     name: 'dates may shrink along citations',
@@ -89,8 +89,8 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'sync leaves out the first missing event',
     file: SYNC,
-    find: 'missing[chain].push(...entries.slice(tip?.seq ?? 0))',
-    replace: 'missing[chain].push(...entries.slice(tip ? tip.seq + 1 : 0))',
+    find: 'chain(tag, chain).slice(length)',
+    replace: 'chain(tag, chain).slice(length > 0 ? length + 1 : 0)',
   },
   {
     name: 'sync sends the latest first',
@@ -131,8 +131,8 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'own events are not written durably',
     file: 'src-main/messenger/group-log.ts',
-    find: 'this.#next.durable ||= own',
-    replace: 'this.#next.durable ||= own && entry.seq < 0',
+    find: 'batch.durable ||= event.tag === this.#parts.self',
+    replace: 'batch.durable ||= event.seq < 0',
   },
   {
     name: 'nobody looks at a random neighbour now and then',

@@ -34,6 +34,11 @@ export interface Person {
   /** The state of the link to this device, for this group. */
   connection: ConnectionState
   isSelf: boolean
+  /**
+   * This device told different people different things, or its data was copied: there is proof. What it wrote and
+   * nobody built on is hidden.
+   */
+  forked: boolean
 }
 
 export interface GroupSummary {

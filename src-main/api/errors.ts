@@ -15,6 +15,8 @@ export const ERROR_CODES = {
   STORE_CORRUPT: 'the store is damaged; it is never replaced silently',
   STORE_FAILED: 'the disk refused a read or a write',
   KEY_UNREADABLE: 'the device key file is damaged or its permissions are too wide',
+  DEVICE_RETIRED:
+    'this data folder was restored or copied; Tapri goes on as a new device when it is started again',
   PEER_UNREACHABLE: 'no address of that peer answered',
   TIMED_OUT: 'the wait reached its limit',
   CLOSED: 'the app is shutting down',

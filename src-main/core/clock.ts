@@ -6,11 +6,13 @@
  *
  * 1. clockOf(e)[d] = the highest seq of device d in the past of e, e included (Fidge 1988, Mattern 1989).
  * 2. happensBefore(a, b) = clockOf(b)[device(a)] >= a.seq: one look-up on a cached clock.
+ * Where a device forked, each branch of its tree counts as a device of its own (history.branchOf), so 2 holds there too.
  * Clocks are dense arrays by local device index; a shorter array means zeros. Every CLOCK_CHECKPOINT_INTERVAL-th
  * event of a device keeps its clock; the others live in a least-recently-used cache and are rebuilt from those.
  */
 import type { DeviceTag, EventId } from '../api/contract.ts'
-import type { Entry, History } from './history.ts'
+import { chainOf } from './event.ts'
+import type { Branch, Entry, History } from './history.ts'
 import { CLOCK_CHECKPOINT_INTERVAL, MAX_CACHED_CLOCKS } from './limits.ts'
 
 export type Clock = Uint32Array
@@ -19,7 +21,7 @@ export type Relation = 'before' | 'after' | 'equal' | 'concurrent'
 /** Answers questions about the message chain of one history. */
 export class Clocks {
   readonly #history: History
-  readonly #devices = new Map<DeviceTag, number>()
+  readonly #branches = new Map<Branch, { index: number; tag: DeviceTag }>()
   readonly #checkpoints = new Map<EventId, Clock>()
   readonly #recent = new Map<EventId, Clock>()
   /** Clocks computed so far, for the question what the cache saves. */
@@ -32,14 +34,16 @@ export class Clocks {
   /** The full clock of a delivered message event, by device tag. */
   clockOf(entry: Entry): Map<DeviceTag, number> {
     const clock = this.#clock(entry)
-    return new Map(
-      [...this.#devices].map(([tag, i]) => [tag, clock[i] ?? 0] as const).filter(([, seq]) => seq),
-    )
+    const highest = new Map<DeviceTag, number>()
+    for (const { index, tag } of this.#branches.values())
+      if ((clock[index] ?? 0) > (highest.get(tag) ?? 0)) highest.set(tag, clock[index]!)
+    return highest
   }
 
   happensBefore(a: Entry, b: Entry): boolean {
-    if (a.tag === b.tag) return a.seq < b.seq
-    return (this.#clock(b)[this.#index(a.tag)] ?? 0) >= a.seq
+    const branch = this.#history.branchOf(a)
+    if (branch === this.#history.branchOf(b)) return a.seq < b.seq
+    return (this.#clock(b)[this.#index(branch, a.tag)] ?? 0) >= a.seq
   }
 
   concurrent(a: Entry, b: Entry): boolean {
@@ -80,14 +84,12 @@ export class Clocks {
   }
 
   #parents(entry: Entry): Entry[] {
-    const previous = this.#history.previousOf(entry)
-    const cited = entry.deps.map((dot) => this.#history.at(dot.tag, 'm', dot.seq)!)
-    return previous ? [previous, ...cited] : cited
+    return this.#history.parentsOf(entry).filter((parent) => chainOf(parent.kind) === 'm')
   }
 
   #rebuild(entry: Entry, parents: Clock[]): Clock {
     this.rebuilds++
-    const own = this.#index(entry.tag)
+    const own = this.#index(this.#history.branchOf(entry), entry.tag)
     const clock = new Uint32Array(Math.max(own + 1, ...parents.map((parent) => parent.length)))
     for (const parent of parents)
       for (let i = 0; i < parent.length; i++) if (parent[i]! > clock[i]!) clock[i] = parent[i]!
@@ -106,9 +108,9 @@ export class Clocks {
     return clock
   }
 
-  #index(tag: DeviceTag): number {
-    let index = this.#devices.get(tag)
-    if (index === undefined) this.#devices.set(tag, (index = this.#devices.size))
-    return index
+  #index(branch: Branch, tag: DeviceTag): number {
+    let known = this.#branches.get(branch)
+    if (!known) this.#branches.set(branch, (known = { index: this.#branches.size, tag }))
+    return known.index
   }
 }

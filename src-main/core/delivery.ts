@@ -52,6 +52,11 @@ export class DeliveryBuffer {
     return this.#pending.values()
   }
 
+  /** What waits of one device. */
+  ofDevice(tag: DeviceTag): Event[] {
+    return [...(this.#ofDevice.get(tag) ?? [])].map((id) => this.#pending.get(id)!.event)
+  }
+
   /** False when a limit keeps it out. When a device has too many waiting, the one farthest in its future goes. */
   add(pending: Pending): boolean {
     const { event, from, watch } = pending

@@ -3,6 +3,7 @@
  *
  * 1. An event is delivered only after its device's previous event, its dots and its control heads (causal order).
  * 2. What is delivered depends on the events alone, never on arrival order or on the local clock: time only delays.
+ *    A device that forked is no exception: its branches are delivered like anything else. See core/fork.ts.
  * 3. Every effect list becomes one storage batch, written before anything is shown or published.
  *
  * Source of the delivery rule: causal broadcast by explicit predecessors, as in Birman, Schiper, Stephenson
@@ -29,12 +30,14 @@ import {
   GAP_ASK_ALL_AFTER_MS,
   GAP_ASK_MORE_AFTER_MS,
   GAP_ASK_SOURCE_AFTER_MS,
+  MAX_BRANCH_CHOICES,
   MAX_CONTROL_HEADS,
   MAX_DEPS,
   MAX_FUTURE_EVENTS,
   MAX_FUTURE_MS,
   MAX_HELD_EVENTS,
   MAX_HELD_PER_DEVICE,
+  MAX_PENDING_AGE_MS,
 } from './limits.ts'
 import { Roster, type Verify } from './members.ts'
 
@@ -61,7 +64,7 @@ export type Reason =
   | 'unknown-version'
   | 'malformed'
   | 'bad-signature'
-  | 'fork'
+  | 'forked-device'
   | 'commit-mismatch'
   | 'clock-not-growing'
   | 'bad-control-head'
@@ -86,10 +89,22 @@ export type Effect =
   /** Valid, and waiting for its past: forward it, it is news. */
   | { type: 'wait'; event: Event }
   | { type: 'duplicate'; id: EventId }
+  /**
+   * Proof that this device forked: keep it, and hand it on. What is in hidden was delivered, and is to be shown no
+   * longer.
+   */
+  | { type: 'fork'; tag: DeviceTag; proof: Proof; hidden: Entry[] }
+  /** These were hidden, and somebody's event depends on them: show them. */
+  | { type: 'show'; entries: Entry[] }
+  /** This device signed the event and does not have it: an older state of its store, or a second copy of it, is in use. */
+  | { type: 'ownUnknown'; event: Event }
   /** Not taken. from is undefined when nobody in particular is at fault (expired). */
   | { type: 'refuse'; reason: Reason; from: string | undefined }
   /** Something is missing for long enough: sync with these neighbours, or with two more, or with all. */
   | { type: 'ask'; width: 'source' | 'more' | 'all'; sources: string[] }
+
+/** Two events of one place; an entry stands for an event that was delivered. */
+export type Proof = readonly [Event | Entry, Event]
 
 /** What is known to be missing of one device. */
 export interface Gap {
@@ -108,6 +123,8 @@ export class Engine {
   readonly #held = new Map<DeviceTag, { bytes: Uint8Array; from: string }[]>()
   #heldCount = 0
   readonly #future = new Map<EventId, { event: Event; from: string }>()
+  /** Forked devices, and when an event last came that depends on something of theirs which is not here. */
+  readonly #wanted = new Map<DeviceTag, number>()
   /** Control frontier that this device's last message has seen, as a text. */
   #citedControl = ''
   /** Questions asked so far about what waits of a device. */
@@ -116,7 +133,8 @@ export class Engine {
   constructor(parts: EngineParts) {
     this.#parts = parts
     this.#decode = parts.decode ?? ((bytes) => decodeEvent(bytes, parts.group, parts.sha256))
-    this.roster = new Roster(parts.group, parts.sha256, parts.verify)
+    const isVisible = (entry: Entry) => this.history.forks.isVisible(entry)
+    this.roster = new Roster(parts.group, parts.sha256, parts.verify, isVisible)
   }
 
   step(input: Input): Effect[] {
@@ -136,9 +154,24 @@ export class Engine {
     if ('reason' in decoded) return decoded
     const { event } = decoded
     if (this.#firstMissing(event)) return { reason: 'gap' }
-    const reason = this.#fault(event)
-    if (reason) return { reason }
-    return { event, entry: this.#accept(event) }
+    const bound = this.#bind(event)
+    const reason = typeof bound === 'string' ? bound : this.#fault(event, bound)
+    if (typeof bound === 'string' || reason) return { reason: reason as Reason }
+    const { tag, kind, seq } = event
+    if (this.history.at(tag, chainOf(kind), seq)) this.history.forks.add(tag)
+    const entry = this.#accept(event, bound)
+    this.history.forks.noteDelivered(entry)
+    this.roster.refresh()
+    return { event, entry }
+  }
+
+  /** Takes back a proof that was kept, after the log. False when it proves nothing: the store is damaged. */
+  restoreProof(one: Uint8Array, other: Uint8Array): boolean {
+    const [a, b] = [this.#decode(one), this.#decode(other)]
+    if ('reason' in a || 'reason' in b || !areSiblings(a.event, b.event)) return false
+    this.history.forks.add(a.event.tag)
+    this.roster.refresh()
+    return true
   }
 
   /** Events waiting for earlier ones, oldest first. */
@@ -184,6 +217,9 @@ export class Engine {
       return void refuse('unknown-device')
     }
     if (!verify(event.signature, fromHex(event.id), key)) return void refuse('bad-signature')
+    if (event.tag === this.#parts.self && event.kind !== KIND.create)
+      effects.push({ type: 'ownUnknown', event })
+    this.#lookForFork(event, nowMs, effects)
     if (event.hlc > hlcAt(nowMs + MAX_FUTURE_MS)) {
       if (this.#future.size < MAX_FUTURE_EVENTS) this.#future.set(event.id, { event, from })
       return void refuse('too-far-ahead')
@@ -199,25 +235,59 @@ export class Engine {
     for (let next = ready.shift(); next; next = ready.shift()) {
       const { event, from, sinceMs } = next
       const refuse = (reason: Reason) => effects.push({ type: 'refuse', reason, from })
-      if (this.history.at(event.tag, chainOf(event.kind), event.seq)) {
-        refuse('fork')
+      const { forks } = this.history
+      if (forks.has(event.tag) && forks.isFull(event.tag) && !this.#wanted.has(event.tag)) {
+        refuse('forked-device')
         continue
       }
       const watch = this.#firstMissing(event)
       if (watch) {
+        this.#want(event, nowMs)
         if (!this.#buffer.add({ event, from, sinceMs, watch })) refuse('buffer-full')
         else if (event === first) effects.push({ type: 'wait', event })
         continue
       }
-      const fault = this.#fault(event)
-      if (fault) {
-        refuse(fault)
+      const bound = this.#bind(event)
+      const fault = typeof bound === 'string' ? bound : this.#fault(event, bound)
+      if (typeof bound === 'string' || fault) {
+        if (fault === 'commit-mismatch') this.#want(event, nowMs)
+        refuse(fault as Reason)
         continue
       }
-      effects.push({ type: 'deliver', event, entry: this.#accept(event) })
+      const entry = this.#accept(event, bound)
+      effects.push({ type: 'deliver', event, entry })
+      const entries = forks.noteDelivered(entry)
+      if (entries.length > 0) {
+        this.roster.refresh()
+        effects.push({ type: 'show', entries })
+      }
       ready.push(...this.#buffer.wake(event, chainOf(event.kind)))
       if (chainOf(event.kind) === 'c') this.#release(event.tag, nowMs, effects)
     }
+  }
+
+  /** Compares a verified event with whatever else of its place is here, delivered or not. */
+  #lookForFork(event: Event, nowMs: number, effects: Effect[]): void {
+    const { tag, kind, seq } = event
+    if (this.history.forks.has(tag)) return
+    const isSibling = (other: Event) => areSiblings(other, event)
+    const other =
+      this.history.at(tag, chainOf(kind), seq) ??
+      this.#buffer.ofDevice(tag).find(isSibling) ??
+      [...this.#future.values()].find((held) => isSibling(held.event))?.event
+    if (!other) return
+    const hidden = this.history.forks.add(tag)
+    this.roster.refresh()
+    for (const { event: waiting } of this.#buffer.values()) this.#want(waiting, nowMs)
+    effects.push({ type: 'fork', tag, proof: [other, event], hidden })
+  }
+
+  /** An event lacks something of its past: what forked devices wrote is taken, in case that is it. */
+  #want({ tag, deps, controlHeads }: Event, nowMs: number): void {
+    const { forks } = this.history
+    for (const dot of deps) if (forks.has(dot.tag)) this.#wanted.set(dot.tag, nowMs)
+    if (!controlHeads?.some((id) => !this.history.get(id))) return
+    for (const forked of forks.tags) if (forked !== tag) this.#wanted.set(forked, nowMs)
   }
 
   /** The one predecessor to wait for, in the order own previous, dots, control heads. */
@@ -229,23 +299,34 @@ export class Engine {
     return undefined
   }
 
-  /** What is wrong with an event whose past is here. Looks at the event and its past only, so all devices agree. */
-  #fault(event: Event): Reason | undefined {
-    const previous = this.history.previousOf(event)
-    const cited = event.deps.map((dot) => this.history.at(dot.tag, 'm', dot.seq)!)
-    const heads = (event.controlHeads ?? []).map((id) => this.history.get(id)!)
-    const ids = cited.map((entry) => entry.id)
+  /**
+   * The delivered events that an event cites, as History.parentsOf() gives them. Where a device forked, a place does
+   * not tell which event is meant; the commitment does.
+   */
+  #bind({ tag, kind, seq, deps, controlHeads, commit }: Event): Entry[] | Reason {
+    const { history } = this
+    const places = deps.map((dot) => history.all(dot.tag, 'm', dot.seq))
+    if (seq > 1) places.unshift(history.all(tag, chainOf(kind), seq - 1))
+    const heads = (controlHeads ?? []).map((id) => history.get(id)!)
     if (heads.some((head) => chainOf(head.kind) !== 'c')) return 'bad-control-head'
-    if (!equalBytes(event.commit, commitTo(previous?.id, ids, event.controlHeads, this.#parts.sha256)))
-      return 'commit-mismatch'
-    for (const parent of [...(previous ? [previous] : []), ...cited, ...heads])
-      if (event.hlc <= parent.hlc) return 'clock-not-growing'
+    for (const cited of choices(places, MAX_BRANCH_CHOICES)) {
+      const ids = cited.map(({ id }) => id)
+      const previous = seq > 1 ? ids.shift() : undefined
+      if (equalBytes(commit, commitTo(previous, ids, controlHeads, this.#parts.sha256)))
+        return [...cited, ...heads]
+    }
+    return 'commit-mismatch'
+  }
+
+  /** What is wrong with an event whose past is here. Looks at the event and its past only, so all devices agree. */
+  #fault(event: Event, parents: readonly Entry[]): Reason | undefined {
+    for (const parent of parents) if (event.hlc <= parent.hlc) return 'clock-not-growing'
     return this.roster.judge(event)
   }
 
-  #accept(event: Event): Entry {
-    const entry = this.history.add(event)
-    if (chainOf(event.kind) === 'c') this.roster.apply(event)
+  #accept(event: Event, parents: readonly Entry[]): Entry {
+    const entry = this.history.add(event, parents)
+    if (chainOf(event.kind) === 'c') this.roster.apply(event, entry)
     else if (event.tag === this.#parts.self && event.controlHeads)
       this.#citedControl = event.controlHeads.join()
     return entry
@@ -276,15 +357,17 @@ export class Engine {
       sha256,
       sign,
     )
+    this.#lookForFork(event, nowMs, effects)
     this.#insert(event, self, nowMs, effects)
   }
 
   /**
-   * The tips to cite: heads that the own previous event does not cover. With more than MAX_DEPS, the oldest, but
+   * The tips to cite: heads that the own previous event does not cover, but nothing of forked devices. With more than MAX_DEPS, the oldest, but
    * first one that covers the event this one answers.
    */
   #tips(previous: Entry | undefined, covers: EventId | undefined): Dot[] {
-    const tips = [...this.history.heads.values()].filter((head) => head !== previous)
+    const { heads, forks } = this.history
+    const tips = [...heads.values()].filter((head) => head !== previous && !forks.has(head.tag))
     const oldestFirst = tips.sort((a, b) => (a.hlc < b.hlc ? -1 : a.hlc > b.hlc ? 1 : a.tag < b.tag ? -1 : 1))
     const target = covers === undefined ? undefined : this.history.get(covers)
     if (tips.length > MAX_DEPS && target) {
@@ -299,6 +382,7 @@ export class Engine {
 
   #controlFrontier(): EventId[] {
     return [...this.history.controlHeads.values()]
+      .filter((head) => !this.history.forks.has(head.tag))
       .sort((a, b) => (a.hlc < b.hlc ? -1 : 1))
       .slice(0, MAX_CONTROL_HEADS)
       .map((entry) => entry.id)
@@ -311,6 +395,8 @@ export class Engine {
       this.#future.delete(id)
       this.#insert(event, from, nowMs, effects)
     }
+    for (const [tag, sinceMs] of this.#wanted)
+      if (nowMs - sinceMs > MAX_PENDING_AGE_MS) this.#wanted.delete(tag)
     for (let expired = this.#buffer.expire(nowMs); expired > 0; expired--)
       effects.push({ type: 'refuse', reason: 'expired', from: undefined })
     this.#askForGaps(nowMs, effects)
@@ -357,10 +443,28 @@ export class Engine {
   /** Looks again at what a device sent before it was known. */
   #release(tag: DeviceTag, nowMs: number, effects: Effect[]): void {
     const held = this.#held.get(tag)
-    if (!held || !this.roster.members.has(tag)) return
+    if (!held || !this.roster.knows(tag)) return
     this.#held.delete(tag)
     this.#heldCount -= held.length
     for (const { bytes, from } of held) this.#receive({ type: 'receive', bytes, from, nowMs }, effects)
+  }
+}
+
+/** Different events of one place in a device's chain: the device forked. */
+function areSiblings(a: Event, b: Event): boolean {
+  return a.id !== b.id && a.tag === b.tag && a.seq === b.seq && chainOf(a.kind) === chainOf(b.kind)
+}
+
+/** One of each, in all ways; no more than limit ways. */
+function* choices<T>(places: readonly (readonly T[])[], limit: number): Generator<T[]> {
+  const total = places.reduce((product, place) => product * place.length, 1)
+  for (let way = 0; way < Math.min(total, limit); way++) {
+    let rest = way
+    yield places.map((place) => {
+      const choice = place[rest % place.length]!
+      rest = Math.floor(rest / place.length)
+      return choice
+    })
   }
 }
 

@@ -2,12 +2,14 @@
  * What this device has delivered of one group: the causal graph, without bodies.
  *
  * 1. log[i].n = i + 1, and everything an entry cites stands before it.
- * 2. A chain is gapless: chain(tag, c)[i].seq = i + 1.
+ * 2. A chain is gapless: chain(tag, c)[i].seq = i + 1. Where a device forked (core/fork.ts), its chain is a tree; then
+ *    chain() holds of each place the event that was delivered first, and all() every one.
  * 3. heads are the message entries that no delivered message cites; controlHeads likewise for the control chain.
  */
 import type { DeviceTag, EventId } from '../api/contract.ts'
 import { Writer } from './bytes.ts'
 import { chainOf, type Chain, type Dot, type Event, type Sha256 } from './event.ts'
+import { Forks } from './fork.ts'
 import type { Hlc } from './hlc.ts'
 
 /** One delivered event, as the graph needs it. */
@@ -30,6 +32,9 @@ export interface Progress {
   controls: number
 }
 
+/** One unbranched run of the tree that a forked device's chain is; of other devices, the chain. */
+export type Branch = string
+
 const NOTHING: readonly Entry[] = []
 
 export class History {
@@ -40,7 +45,15 @@ export class History {
   latest: Hlc = 0n
   readonly #byId = new Map<EventId, Entry>()
   readonly #chains: Record<Chain, Map<DeviceTag, Entry[]>> = { m: new Map(), c: new Map() }
-  #digest: { n: number; value: Uint8Array } | undefined
+  /** Place -> what was delivered there after the first. */
+  readonly #siblings = new Map<string, Entry[]>()
+  /** What an event cites, when the places it names do not tell. */
+  readonly #bound = new Map<EventId, readonly Entry[]>()
+  /** Of chains that are trees: the branches other than the first, and the last event of each branch. */
+  readonly #branchOf = new Map<EventId, Branch>()
+  readonly #tips = new Map<string, Map<Branch, Entry>>()
+  readonly forks: Forks = new Forks(this)
+  #digest: { n: number; version: number; value: Uint8Array } | undefined
 
   get(id: EventId): Entry | undefined {
     return this.#byId.get(id)
@@ -51,16 +64,47 @@ export class History {
     return this.#chains[chain].get(tag) ?? NOTHING
   }
 
+  /** The event in a place of a chain; the one delivered first, when the device forked. */
   at(tag: DeviceTag, chain: Chain, seq: number): Entry | undefined {
     return this.chain(tag, chain)[seq - 1]
   }
 
-  previousOf(event: { tag: DeviceTag; kind: number; seq: number }): Entry | undefined {
-    return this.at(event.tag, chainOf(event.kind), event.seq - 1)
+  /** All delivered events in a place of a chain: more than one only when the device forked. */
+  all(tag: DeviceTag, chain: Chain, seq: number): readonly Entry[] {
+    const first = this.at(tag, chain, seq)
+    if (!first) return NOTHING
+    const others = this.#siblings.size > 0 ? this.#siblings.get(placeKey(tag, chain, seq)) : undefined
+    return others ? [first, ...others] : [first]
+  }
+
+  /** Which branch of its device's tree an event stands in: named by the branch's first event, or else by the device. */
+  branchOf({ id, tag }: Entry): Branch {
+    return (this.#branchOf.size > 0 ? this.#branchOf.get(id) : undefined) ?? tag
+  }
+
+  /** The last event of each branch that is not continued, of the events that count. */
+  leaves(tag: DeviceTag, chain: Chain, counts: (entry: Entry) => boolean = () => true): Entry[] {
+    const leaves = new Set<Entry>()
+    for (let seq = 1; seq <= this.chain(tag, chain).length; seq++)
+      for (const entry of this.all(tag, chain, seq)) {
+        if (!counts(entry)) continue
+        leaves.add(entry)
+        const previous = this.previousOf(entry)
+        if (previous) leaves.delete(previous)
+      }
+    return [...leaves]
+  }
+
+  previousOf(entry: { id?: EventId; tag: DeviceTag; kind: number; seq: number }): Entry | undefined {
+    const bound = entry.id !== undefined && this.#bound.size > 0 ? this.#bound.get(entry.id) : undefined
+    if (bound) return entry.seq > 1 ? bound[0] : undefined
+    return this.at(entry.tag, chainOf(entry.kind), entry.seq - 1)
   }
 
   /** Everything an entry cites directly: its device's previous event, its dots, its control heads. */
   parentsOf(entry: Entry): Entry[] {
+    const bound = this.#bound.size > 0 ? this.#bound.get(entry.id) : undefined
+    if (bound) return [...bound]
     const previous = this.previousOf(entry)
     return [
       ...(previous ? [previous] : []),
@@ -69,21 +113,52 @@ export class History {
     ]
   }
 
-  /** Takes in an event whose whole past is here; the caller has checked that. */
-  add(event: Event): Entry {
+  /** Takes in an event whose whole past is here; the caller has checked that. parents: as parentsOf() gives them. */
+  add(event: Event, parents: readonly Entry[]): Entry {
     const { id, kind, tag, seq, hlc, deps, controlHeads } = event
     const entry: Entry = { n: this.log.length + 1, id, kind, tag, seq, hlc, deps, controlHeads }
     const chain = chainOf(kind)
-    const entries = this.#chains[chain].get(tag)
-    if (entries) entries.push(entry)
-    else this.#chains[chain].set(tag, [entry])
+    if (this.#siblings.size > 0 && parents.some((parent) => this.#isAmbiguous(parent)))
+      this.#bound.set(id, parents)
+    this.#grow(entry, chain, seq > 1 ? parents[0] : undefined)
     this.log.push(entry)
     this.#byId.set(id, entry)
     if (hlc > this.latest) this.latest = hlc
     const heads = chain === 'm' ? this.heads : this.controlHeads
-    for (const parent of this.parentsOf(entry)) if (chainOf(parent.kind) === chain) heads.delete(parent.id)
+    for (const parent of parents) if (chainOf(parent.kind) === chain) heads.delete(parent.id)
     heads.set(id, entry)
     return entry
+  }
+
+  #isAmbiguous({ tag, kind, seq }: Entry): boolean {
+    return this.#siblings.has(placeKey(tag, chainOf(kind), seq))
+  }
+
+  /**
+   * Puts an entry at its place in its device's chain. The chain of a device that has not forked is one branch:
+   *
+   *      d1 ── d2 ── d3          branches: d (d1 d2 d3)
+   *        └── d2'── d3'                   d2' (d2' d3')
+   */
+  #grow(entry: Entry, chain: Chain, previous: Entry | undefined): void {
+    const { id, tag, seq } = entry
+    const entries = this.#chains[chain].get(tag)
+    if (!entries) return void this.#chains[chain].set(tag, [entry])
+    let tips = this.#tips.get(chain + tag)
+    if (seq <= entries.length) {
+      if (!tips) this.#tips.set(chain + tag, (tips = new Map([[tag, entries.at(-1)!]])))
+      const place = placeKey(tag, chain, seq)
+      this.#siblings.set(place, [...(this.#siblings.get(place) ?? []), entry])
+    } else entries.push(entry)
+    if (!tips) return
+    const branch = previous && this.branchOf(previous)
+    if (branch !== undefined && tips.get(branch) === previous) {
+      tips.set(branch, entry)
+      if (branch !== tag) this.#branchOf.set(id, branch)
+    } else {
+      tips.set(id, entry)
+      this.#branchOf.set(id, id)
+    }
   }
 
   /** Every device that wrote anything, sorted by tag. */
@@ -96,17 +171,31 @@ export class History {
     }))
   }
 
-  /** 32 bytes that are equal exactly when two histories hold the same events: a hash over the tip of every chain. */
+  /**
+   * 32 bytes that are equal exactly when two histories show the same events and know the same forks: a hash over the
+   * tip of every chain, of a forked device over the last visible events of its branches.
+   */
   digest(sha256: Sha256): Uint8Array {
-    if (this.#digest?.n !== this.log.length) {
+    const { forks } = this
+    if (this.#digest?.n !== this.log.length || this.#digest.version !== forks.version) {
       const writer = new Writer()
       for (const { tag } of this.progress())
         for (const chain of ['m', 'c'] as const) {
           const tip = this.chain(tag, chain).at(-1)
-          if (tip) writer.hex(tip.id)
+          if (tip && !forks.has(tag)) writer.hex(tip.id)
         }
-      this.#digest = { n: this.log.length, value: sha256(writer.finish()) }
+      const isVisible = (entry: Entry) => forks.isVisible(entry)
+      for (const tag of forks.tags) {
+        writer.hex(tag)
+        const leaves = (['m', 'c'] as const).flatMap((chain) => this.leaves(tag, chain, isVisible))
+        for (const id of leaves.map((leaf) => leaf.id).sort()) writer.hex(id)
+      }
+      this.#digest = { n: this.log.length, version: forks.version, value: sha256(writer.finish()) }
     }
     return this.#digest.value
   }
+}
+
+function placeKey(tag: DeviceTag, chain: Chain, seq: number): string {
+  return `${chain}${tag}${seq}`
 }

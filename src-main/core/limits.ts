@@ -41,6 +41,13 @@ export const GAP_ASK_SOURCE_AFTER_MS = 400
 export const GAP_ASK_MORE_AFTER_MS = 2_000
 export const GAP_ASK_ALL_AFTER_MS = 10_000
 
+/** Events of a forked device that nobody else's event depends on; they are hidden. */
+export const MAX_HIDDEN_PER_DEVICE = 32
+/** Ways to tell apart what one event cites, tried until its commitment fits; it counts where devices forked only. */
+export const MAX_BRANCH_CHOICES = 4_096
+/** Places of one forked device's chain that a clock frame names. */
+export const MAX_TIPS_PER_FORKED_CHAIN = 256
+
 /** Rebuilt clocks kept; the rest is rebuilt from checkpoints on demand. */
 export const MAX_CACHED_CLOCKS = 1_024
 /** Every such event of a device keeps its full clock. */

@@ -9,6 +9,7 @@
 import type { DeviceTag, EventId, GroupId } from '../api/contract.ts'
 import { ascii, concat, equalBytes, fromHex, Reader, Writer } from './bytes.ts'
 import { deviceTag, KIND, type Event, type Sha256 } from './event.ts'
+import type { Entry } from './history.ts'
 import { MAX_NAME_SIZE_BYTES } from './limits.ts'
 
 export type Verify = (signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array) => boolean
@@ -84,14 +85,19 @@ export function joinStatement(group: GroupId, publicKey: Uint8Array): Uint8Array
 }
 
 export class Roster {
+  /** Whoever was admitted by an event that is visible (core/fork.ts). */
   readonly members = new Map<DeviceTag, Member>()
+  /** All entrances, visible or not: what a device may write must not depend on who else forked. */
+  readonly #entrances = new Map<DeviceTag, { member: Member; entry: Entry }[]>()
+  readonly #isVisible: (entry: Entry) => boolean
   readonly #group: GroupId
   readonly #verify: Verify
   readonly #sha256: Sha256
   #created: CreateBody | undefined
 
-  constructor(group: GroupId, sha256: Sha256, verify: Verify) {
+  constructor(group: GroupId, sha256: Sha256, verify: Verify, isVisible: (entry: Entry) => boolean) {
     this.#group = group
+    this.#isVisible = isVisible
     this.#sha256 = sha256
     this.#verify = verify
   }
@@ -101,10 +107,15 @@ export class Roster {
     return this.#created?.groupName
   }
 
+  /** Whether this device ever entered. */
+  knows(tag: DeviceTag): boolean {
+    return this.#entrances.has(tag)
+  }
+
   /** The key that must have signed an event; a control event that admits its own author brings the key along. */
   keyOf(event: Event): Uint8Array | undefined {
-    const member = this.members.get(event.tag)
-    if (member) return member.publicKey
+    const [entrance] = this.#entrances.get(event.tag) ?? []
+    if (entrance) return entrance.member.publicKey
     const key =
       event.kind === KIND.create
         ? decodeCreate(event.body)?.publicKey
@@ -127,22 +138,36 @@ export class Roster {
         ? undefined
         : 'bad-membership-proof'
     }
-    return this.members.has(event.tag) ? undefined : 'not-a-member'
+    return this.knows(event.tag) ? undefined : 'not-a-member'
   }
 
   /** Takes in a delivered control event that judge() let through. */
-  apply(event: Event): void {
+  apply(event: Event, entry: Entry): void {
     if (event.kind === KIND.create) this.#created = decodeCreate(event.body)!
     if (event.kind !== KIND.create && event.kind !== KIND.join) return
     const { publicKey, memberName } = event.kind === KIND.create ? this.#created! : decodeJoin(event.body)!
-    const known = this.members.get(event.tag)
-    if (known && !equalBytes(known.publicKey, publicKey)) return
-    this.members.set(event.tag, {
-      tag: event.tag,
-      publicKey: publicKey.slice(),
-      name: memberName.slice(),
-      admittedBy: event.id,
-    })
+    const { tag } = event
+    const entrances = this.#entrances.get(tag) ?? []
+    const [known] = entrances
+    if (known && !equalBytes(known.member.publicKey, publicKey)) return
+    const member = { tag, publicKey: publicKey.slice(), name: memberName.slice(), admittedBy: event.id }
+    this.#entrances.set(tag, [...entrances, { member, entry }])
+    this.#choose(tag)
+  }
+
+  /** Something became visible, or hidden. */
+  refresh(): void {
+    for (const tag of this.#entrances.keys()) this.#choose(tag)
+  }
+
+  /** The latest visible entrance of a device counts; of two that are equally late, the one with the smaller id. */
+  #choose(tag: DeviceTag): void {
+    const [latest] = this.#entrances
+      .get(tag)!
+      .filter(({ entry }) => this.#isVisible(entry))
+      .sort((a, b) => b.entry.seq - a.entry.seq || (a.entry.id < b.entry.id ? -1 : 1))
+    if (latest) this.members.set(tag, latest.member)
+    else this.members.delete(tag)
   }
 
   /** 32 bytes that are equal exactly when two rosters hold the same members under the same keys. */

@@ -2,19 +2,31 @@
  * Catching up with one peer over one stream, as a state machine: frames in, effects out. Both sides run the same code.
  *
  *     HELLO  proof, store incarnation, wall clock, digest          one round trip when the digests are equal
- *     CLOCK  per device: how far, and the first 4 bytes of the tip's id
+ *     FORKS  devices that are known to have forked; left out when there are none
+ *     CLOCK  per device: how far, and 4 bytes of the tip's id
  *     EVENTS what the other side lacks, control events first, each part in the sender's delivery order
  *     END
  *
  * 1. EVENTS come in a linear extension of happens-before, so the receiver buffers nothing.
  * 2. A broken session loses nothing: the next one starts from the new clock.
- * 3. An equal place in a chain with a different fingerprint exposes a fork.
+ * 3. An equal place in a chain with a different fingerprint exposes a fork: the event of that place is sent, and proves
+ *    it to the other side. Which 4 bytes of an id are compared is drawn per session from both HELLOs, so nobody can
+ *    make two events that always look the same.
+ * 4. Of a forked device (core/fork.ts) the proof is sent to whoever does not know of it, and of its events those that
+ *    are visible. Its chain is a tree, so its CLOCK entries name places 1, 2, 4, 8… before the end of each branch:
+ *    whoever compares finds how far every branch is shared.
  */
-import type { DeviceTag } from '../api/contract.ts'
-import { Reader, toHex, Writer, equalBytes, fromHex } from './bytes.ts'
+import type { DeviceTag, EventId } from '../api/contract.ts'
+import { concat, Reader, toHex, Writer, equalBytes, fromHex } from './bytes.ts'
 import type { Chain, Sha256 } from './event.ts'
 import type { Entry, History } from './history.ts'
-import { MAX_ADDRESS_SIZE_BYTES, MAX_ADDRESSES, MAX_CLOCK_ENTRIES, MAX_EVENT_SIZE_BYTES } from './limits.ts'
+import {
+  MAX_ADDRESS_SIZE_BYTES,
+  MAX_ADDRESSES,
+  MAX_CLOCK_ENTRIES,
+  MAX_EVENT_SIZE_BYTES,
+  MAX_TIPS_PER_FORKED_CHAIN,
+} from './limits.ts'
 
 export interface Hello {
   /** Shows that the sender holds the group's secret; who checks it is up to the caller. 32 bytes. */
@@ -37,11 +49,12 @@ export type Frame =
   | ({ type: 'hello' } & Hello)
   | { type: 'refuse' }
   | { type: 'addresses'; addresses: Uint8Array[] }
+  | { type: 'forks'; tags: DeviceTag[] }
   | { type: 'clock'; tips: Tip[] }
   | { type: 'events'; events: Uint8Array[] }
   | { type: 'end' }
 
-const TYPE = { hello: 1, refuse: 2, addresses: 3, clock: 4, events: 5, end: 6 } as const
+const TYPE = { hello: 1, refuse: 2, addresses: 3, clock: 4, events: 5, end: 6, forks: 7 } as const
 const FINGERPRINT_SIZE = 4
 const CHAINS: readonly Chain[] = ['m', 'c']
 
@@ -55,7 +68,10 @@ export function encodeFrame(frame: Frame): Uint8Array {
       .bytes(frame.digest)
   else if (frame.type === 'addresses') writeBlocks(writer, frame.addresses)
   else if (frame.type === 'events') writeBlocks(writer, frame.events)
-  else if (frame.type === 'clock') {
+  else if (frame.type === 'forks') {
+    writer.varint(frame.tags.length)
+    for (const tag of frame.tags) writer.hex(tag)
+  } else if (frame.type === 'clock') {
     writer.varint(frame.tips.length)
     for (const tip of frame.tips)
       writer.hex(tip.tag).byte(CHAINS.indexOf(tip.chain)).varint(tip.seq).bytes(tip.fingerprint)
@@ -85,8 +101,8 @@ export function decodeEvents(bytes: Uint8Array): Uint8Array[] | undefined {
 
 export type SyncEffect =
   | { type: 'send'; frame: Frame }
-  /** Send these events of the log (delivery indices), then call streamed(). */
-  | { type: 'stream'; ns: number[] }
+  /** Send the proofs against these devices and these events of the log (delivery indices), then call streamed(). */
+  | { type: 'stream'; proofs: DeviceTag[]; ns: number[] }
   | { type: 'receive'; events: Uint8Array[] }
   | { type: 'addresses'; addresses: Uint8Array[] }
   | { type: 'forkSuspected'; tag: DeviceTag }
@@ -99,7 +115,11 @@ export type SyncEffect =
 export class SyncSession {
   readonly #history: History
   readonly #addresses: Uint8Array[]
+  readonly #sha256: Sha256
   #hello: Hello
+  /** Which four bytes of an id are its fingerprint. */
+  #offsets: readonly number[] = []
+  #theirForks: ReadonlySet<DeviceTag> | undefined
   #helloReceived = false
   #clockReceived = false
   #endSent = false
@@ -107,6 +127,7 @@ export class SyncSession {
 
   constructor(history: History, sha256: Sha256, hello: Omit<Hello, 'digest'>, addresses: Uint8Array[]) {
     this.#history = history
+    this.#sha256 = sha256
     this.#hello = { ...hello, digest: history.digest(sha256) }
     this.#addresses = addresses.slice(0, MAX_ADDRESSES)
   }
@@ -129,6 +150,10 @@ export class SyncSession {
         return this.#afterHello(frame)
       case 'addresses':
         return [{ type: 'addresses', addresses: frame.addresses }]
+      case 'forks':
+        if (this.#theirForks || this.#clockReceived) return [{ type: 'fail', reason: 'unexpected-frame' }]
+        this.#theirForks = new Set(frame.tags)
+        return []
       case 'clock':
         if (this.#clockReceived) return [{ type: 'fail', reason: 'unexpected-frame' }]
         this.#clockReceived = true
@@ -148,45 +173,117 @@ export class SyncSession {
     return this.#endReceived ? [end, { type: 'finish' }] : [end]
   }
 
-  #afterHello({ digest, wallClockMs, incarnation }: Hello): SyncEffect[] {
+  #afterHello(theirs: Hello): SyncEffect[] {
+    const { wallClockMs, incarnation } = theirs
     const effects: SyncEffect[] = [
       { type: 'peerClock', wallClockMs, incarnation },
       { type: 'send', frame: { type: 'addresses', addresses: this.#addresses } },
     ]
-    if (equalBytes(digest, this.#hello.digest)) return [...effects, ...this.streamed()]
+    if (equalBytes(theirs.digest, this.#hello.digest)) return [...effects, ...this.streamed()]
+    const hellos = [this.#hello, theirs].map((hello) => encodeFrame({ type: 'hello', ...hello }))
+    const [first, second] = hellos.sort((a, b) => (toHex(a) < toHex(b) ? -1 : 1))
+    const draw = this.#sha256(concat([first!, second!]))
+    // One of each quarter of an id.
+    this.#offsets = Array.from({ length: FINGERPRINT_SIZE }, (_, i) => 8 * i + (draw[i]! & 7))
+    const { tags } = this.#history.forks
+    if (tags.length > 0) effects.push({ type: 'send', frame: { type: 'forks', tags } })
     return [...effects, { type: 'send', frame: { type: 'clock', tips: this.#tips() } }]
   }
 
   #afterClock(tips: Tip[]): SyncEffect[] {
-    const theirs = new Map(tips.map((tip) => [tip.chain + tip.tag, tip]))
+    const { forks } = this.#history
+    const theirs = new Map<string, Tip[]>()
+    for (const tip of tips) theirs.set(tip.chain + tip.tag, [...(theirs.get(tip.chain + tip.tag) ?? []), tip])
     const effects: SyncEffect[] = []
+    const proofs = forks.tags.filter((tag) => !this.#theirForks?.has(tag))
     const missing: Record<Chain, Entry[]> = { c: [], m: [] }
     for (const { tag } of this.#history.progress())
       for (const chain of CHAINS) {
-        const entries = this.#history.chain(tag, chain)
-        const tip = theirs.get(chain + tag)
-        const shared = tip && entries[Math.min(tip.seq, entries.length) - 1]
-        if (tip && shared && tip.seq === shared.seq && !equalBytes(fingerprint(shared), tip.fingerprint))
-          effects.push({ type: 'forkSuspected', tag })
-        missing[chain].push(...entries.slice(tip?.seq ?? 0))
+        const tipsOfChain = theirs.get(chain + tag) ?? []
+        if (forks.has(tag) || this.#theirForks?.has(tag))
+          missing[chain].push(...this.#missingOfTree(tag, chain, tipsOfChain))
+        else {
+          const { entries, isFork } = this.#missingOfChain(tag, chain, tipsOfChain)
+          missing[chain].push(...entries)
+          if (isFork) effects.push({ type: 'forkSuspected', tag })
+        }
       }
     const inOrder = (entries: Entry[]) => entries.sort((a, b) => a.n - b.n).map((entry) => entry.n)
-    return [...effects, { type: 'stream', ns: [...inOrder(missing.c), ...inOrder(missing.m)] }]
+    return [...effects, { type: 'stream', proofs, ns: [...inOrder(missing.c), ...inOrder(missing.m)] }]
+  }
+
+  #missingOfChain(
+    tag: DeviceTag,
+    chain: Chain,
+    theirs: readonly Tip[],
+  ): { entries: readonly Entry[]; isFork: boolean } {
+    for (const tip of theirs) {
+      const ours = this.#history.at(tag, chain, tip.seq)
+      if (ours && !this.#matches(ours, tip)) return { entries: [ours], isFork: true }
+    }
+    const length = theirs.reduce((highest, { seq }) => Math.max(highest, seq), 0)
+    return { entries: this.#history.chain(tag, chain).slice(length), isFork: false }
+  }
+
+  /** What is visible of a forked device's tree, but for what leads up to a tip of theirs. */
+  #missingOfTree(tag: DeviceTag, chain: Chain, theirs: readonly Tip[]): Entry[] {
+    const history = this.#history
+    const shared = new Set<Entry>()
+    for (const tip of theirs)
+      for (const entry of history.all(tag, chain, tip.seq)) {
+        if (!this.#matches(entry, tip)) continue
+        for (let at: Entry | undefined = entry; at && !shared.has(at); at = history.previousOf(at))
+          shared.add(at)
+      }
+    // They do not know what to ask for until they have the proof: another session follows.
+    const isUnaware = !this.#theirForks?.has(tag)
+    if (isUnaware && theirs.length > 0 && shared.size === 0) return []
+    const entries: Entry[] = []
+    for (let seq = 1; seq <= history.chain(tag, chain).length; seq++)
+      for (const entry of history.all(tag, chain, seq))
+        if (!shared.has(entry) && history.forks.isVisible(entry)) entries.push(entry)
+    return entries
   }
 
   #tips(): Tip[] {
     const tips: Tip[] = []
+    const add = ({ tag, seq, id }: Entry, chain: Chain) =>
+      tips.push({ tag, chain, seq, fingerprint: this.#fingerprint(id) })
     for (const { tag } of this.#history.progress())
-      for (const chain of CHAINS) {
-        const tip = this.#history.chain(tag, chain).at(-1)
-        if (tip) tips.push({ tag, chain, seq: tip.seq, fingerprint: fingerprint(tip) })
-      }
-    return tips
+      for (const chain of CHAINS)
+        if (this.#history.forks.has(tag)) for (const entry of this.#landmarks(tag, chain)) add(entry, chain)
+        else {
+          const tip = this.#history.chain(tag, chain).at(-1)
+          if (tip) add(tip, chain)
+        }
+    return tips.slice(0, 2 * MAX_CLOCK_ENTRIES)
   }
-}
 
-function fingerprint(entry: Entry): Uint8Array {
-  return fromHex(entry.id.slice(0, 2 * FINGERPRINT_SIZE))
+  /** Places of a tree that tell how much of it is here: dense at the ends of its branches. Visible branches first. */
+  #landmarks(tag: DeviceTag, chain: Chain): Entry[] {
+    const { forks } = this.#history
+    const leaves = this.#history.leaves(tag, chain)
+    const landmarks = new Set<Entry>()
+    const walked = new Set<Entry>()
+    for (const leaf of leaves.sort((a, b) => Number(forks.isVisible(b)) - Number(forks.isVisible(a)))) {
+      let at: Entry | undefined = leaf
+      for (let back = 0; at; back++, at = this.#history.previousOf(at)) {
+        // 0, 1, 2, 4, 8… before the end, and the beginning.
+        if ((back & (back - 1)) === 0 || at.seq === 1 || walked.has(at)) landmarks.add(at)
+        if (walked.has(at)) break
+        walked.add(at)
+      }
+    }
+    return [...landmarks].slice(0, MAX_TIPS_PER_FORKED_CHAIN)
+  }
+
+  #matches({ id }: Entry, { fingerprint }: Tip): boolean {
+    return equalBytes(this.#fingerprint(id), fingerprint)
+  }
+
+  #fingerprint(id: EventId): Uint8Array {
+    return fromHex(this.#offsets.map((offset) => id.slice(2 * offset, 2 * offset + 2)).join(''))
+  }
 }
 
 function readFrame(reader: Reader): Frame | undefined {
@@ -203,6 +300,8 @@ function readFrame(reader: Reader): Frame | undefined {
       return { type: 'refuse' }
     case TYPE.addresses:
       return { type: 'addresses', addresses: readBlocks(reader, MAX_ADDRESSES, MAX_ADDRESS_SIZE_BYTES) }
+    case TYPE.forks:
+      return readForks(reader)
     case TYPE.clock:
       return readClock(reader)
     case TYPE.events:
@@ -215,6 +314,13 @@ function readFrame(reader: Reader): Frame | undefined {
     default:
       return undefined
   }
+}
+
+function readForks(reader: Reader): Frame {
+  const tags: DeviceTag[] = []
+  for (let count = reader.varint(MAX_CLOCK_ENTRIES); count > 0 && !reader.failed; count--)
+    tags.push(reader.hex(8))
+  return { type: 'forks', tags }
 }
 
 function readClock(reader: Reader): Frame | undefined {

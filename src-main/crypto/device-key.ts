@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, stat } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../api/errors.ts'
 import type { Crypto, KeyPair } from './crypto.ts'
@@ -28,6 +28,19 @@ export async function loadDeviceKey(folder: string, crypto: Crypto): Promise<Key
   if (process.platform !== 'win32' && ((await stat(path)).mode & 0o077) !== 0)
     throw problem(`can be read by other users. Run: chmod 600 "${path}"`)
   return crypto.keyPair(seed)
+}
+
+/** Whether this folder has a device key already. */
+export async function hasDeviceKey(folder: string): Promise<boolean> {
+  const found = await stat(join(folder, FILE)).catch((error: NodeJS.ErrnoException) => error)
+  return !(found instanceof Error && found.code === 'ENOENT')
+}
+
+/** A new key in place of the old one, which stays beside it and is not read again. Fails with AppError KEY_UNREADABLE. */
+export async function replaceDeviceKey(folder: string, crypto: Crypto): Promise<KeyPair> {
+  const path = join(folder, FILE)
+  await rename(path, `${path}.retired`)
+  return loadDeviceKey(folder, crypto)
 }
 
 async function makeDeviceKey(path: string, crypto: Crypto): Promise<KeyPair> {

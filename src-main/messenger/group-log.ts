@@ -1,16 +1,27 @@
 /**
  * One group's engine together with its place on disk.
  *
- * 1. The log (`e`) is the only truth; timeline and reaction records are written with it, in the same batch.
+ * 1. The log (`e`) and the proofs of forks (`f`) are the only truth; timeline and reaction records are written with
+ *    them, in the same batch. The timeline holds what is visible (core/fork.ts), and of the branches of a fork that have
+ *    one place and one date, which a timeline key cannot tell apart, the one with the smallest id.
  * 2. Nothing is announced, published or streamed before its batch is written. An own event is written durably.
  * 3. After a failed write the engine is ahead of the disk: the log takes nothing more until it is opened again.
  */
-import type { EventId, GroupId } from '../api/contract.ts'
+import type { DeviceTag, EventId, GroupId, TimelineKey } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
 import { concat } from '../core/bytes.ts'
-import { Engine, isProvablyBad, isShown, type Effect, type EngineParts, type Reason } from '../core/engine.ts'
+import {
+  Engine,
+  isProvablyBad,
+  isShown,
+  type Effect,
+  type EngineParts,
+  type Proof,
+  type Reason,
+} from '../core/engine.ts'
 import { chainOf, decodeEvent, orderingBytes, type Event } from '../core/event.ts'
 import type { Entry } from '../core/history.ts'
+import { decodeEvents, encodeEvents } from '../core/sync.ts'
 import { timelineKey } from '../core/timeline.ts'
 import type { Verdict } from '../network/network.ts'
 import {
@@ -18,6 +29,8 @@ import {
   encodeN,
   eventKey,
   eventRange,
+  forkKey,
+  forkRange,
   reactionKey,
   stateKey,
   timelineIndexKey,
@@ -34,8 +47,14 @@ export interface Delivered {
 }
 
 export interface GroupLogEvents {
-  /** Written; in delivery order. */
+  /** Written; in delivery order. Only what is visible. */
   onDelivered(delivered: Delivered[]): void
+  /** Delivered before, and visible no longer. */
+  onHidden(entries: Entry[]): void
+  /** Written: the proof that a device forked, as it is to be handed on. */
+  onFork(proof: Uint8Array[]): void
+  /** This device's key signed an event that its store lacks. */
+  onOwnUnknown(): void
   /** Something waits, or no longer waits. */
   onPendingChanged(): void
   onRefused(reason: Reason, from: string | undefined): void
@@ -44,9 +63,16 @@ export interface GroupLogEvents {
   onAsk(width: 'source' | 'more' | 'all', sources: string[]): void
 }
 
-/** What is delivered while the batch before it is being written. */
+/** What happens while the batch before it is being written. */
 interface Batch {
-  delivered: Delivered[]
+  /** To be written to the log. */
+  delivered: { event: Event; entry: Entry }[]
+  /** What the timeline holds in these places from now on; undefined for nothing. */
+  timeline: Map<TimelineKey, Entry | undefined>
+  /** To be announced: what was delivered, or became visible. */
+  visible: Entry[]
+  hidden: Entry[]
+  proofs: { tag: DeviceTag; proof: Proof }[]
   durable: boolean
   written: PromiseWithResolvers<void>
 }
@@ -91,6 +117,11 @@ export class GroupLog {
     }
     if (log.engine.history.log.length !== written)
       throw damaged(parts.group, `${log.engine.history.log.length} of ${written} events are there`)
+    for await (const [, proof] of storage.range(forkRange(parts.group))) {
+      const [one, other, ...rest] = decodeEvents(proof) ?? []
+      if (!one || !other || rest.length > 0 || !log.engine.restoreProof(one, other))
+        throw damaged(parts.group, 'a proof cannot be read')
+    }
     return log
   }
 
@@ -108,8 +139,12 @@ export class GroupLog {
     for (const bytes of events)
       for (const effect of this.engine.step({ type: 'receive', bytes, from, nowMs })) {
         effects.push(effect)
-        if (effect.type === 'deliver' || effect.type === 'wait') isNews = true
-        if (effect.type !== 'refuse') continue
+        if (effect.type === 'fork' || effect.type === 'show') isNews = true
+        if (effect.type === 'deliver' || effect.type === 'wait')
+          // What a forked device goes on to write is not handed on.
+          isNews ||= !this.engine.history.forks.has(effect.event.tag)
+        // An honest neighbour may hand over more of a forked device than is taken here.
+        if (effect.type !== 'refuse' || effect.reason === 'forked-device') continue
         refused++
         if (isProvablyBad(effect.reason)) isBad = true
       }
@@ -128,7 +163,7 @@ export class GroupLog {
     if (!delivered) throw new TypeError('an own event was not deliverable')
     const { event, entry } = delivered
     await this.#carryOut(effects)
-    return { event, entry, own: true, linkHolds: this.#linkHolds(event, entry) }
+    return this.#delivered(event, entry)
   }
 
   /** Time passes: due and expired events, questions for what is missing. */
@@ -163,28 +198,74 @@ export class GroupLog {
     }
   }
 
+  /** The events that prove that these devices forked. */
+  async readProofs(tags: readonly DeviceTag[]): Promise<Uint8Array[]> {
+    if (tags.length === 0) return []
+    await this.flushed()
+    const proofs = await Promise.all(tags.map((tag) => this.#storage.get(forkKey(this.group, tag))))
+    return proofs.flatMap((proof) => decodeEvents(proof ?? new Uint8Array(0)) ?? [])
+  }
+
   #carryOut(effects: Effect[]): Promise<void> {
+    const { forks } = this.engine.history
     let pendingChanged = false
     let written: Promise<void> | undefined
     for (const effect of effects) {
       if (effect.type === 'deliver') {
-        this.#measure(effect.event)
-        written = this.#enqueue(effect.event, effect.entry)
+        const { event, entry } = effect
+        this.#measure(event)
+        written = this.#enqueue((batch) => {
+          batch.delivered.push({ event, entry })
+          batch.durable ||= event.tag === this.#parts.self
+          if (!forks.isVisible(entry)) return
+          batch.visible.push(entry)
+          this.#place(batch, entry)
+        })
         pendingChanged = true
       } else if (effect.type === 'wait') pendingChanged = true
+      else if (effect.type === 'fork')
+        written = this.#enqueue((batch) => {
+          const { tag, proof, hidden } = effect
+          batch.proofs.push({ tag, proof })
+          batch.hidden.push(...hidden)
+          for (const entry of hidden) this.#place(batch, entry)
+        })
+      else if (effect.type === 'show')
+        written = this.#enqueue((batch) => {
+          batch.visible.push(...effect.entries)
+          for (const entry of effect.entries) this.#place(batch, entry)
+        })
       else if (effect.type === 'duplicate') this.#events.onDuplicate()
       else if (effect.type === 'refuse') this.#events.onRefused(effect.reason, effect.from)
+      else if (effect.type === 'ownUnknown') this.#events.onOwnUnknown()
       else this.#events.onAsk(effect.width, effect.sources)
     }
     if (pendingChanged) this.#events.onPendingChanged()
     return written ?? Promise.resolve()
   }
 
-  #enqueue(event: Event, entry: Entry): Promise<void> {
-    const own = event.tag === this.#parts.self
-    this.#next ??= { delivered: [], durable: false, written: Promise.withResolvers() }
-    this.#next.delivered.push({ event, entry, own, linkHolds: this.#linkHolds(event, entry) })
-    this.#next.durable ||= own
+  /** Says what the timeline holds where this entry belongs, as things are now. */
+  #place(batch: Batch, entry: Entry): void {
+    if (!isShown(entry.kind)) return
+    const { history } = this.engine
+    const rivals = history
+      .all(entry.tag, chainOf(entry.kind), entry.seq)
+      .filter((one) => one.hlc === entry.hlc && isShown(one.kind) && history.forks.isVisible(one))
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+    batch.timeline.set(timelineKey(entry), rivals[0])
+  }
+
+  #enqueue(put: (batch: Batch) => void): Promise<void> {
+    this.#next ??= {
+      delivered: [],
+      timeline: new Map(),
+      visible: [],
+      hidden: [],
+      proofs: [],
+      durable: false,
+      written: Promise.withResolvers(),
+    }
+    put(this.#next)
     const { promise } = this.#next.written
     promise.catch(() => {})
     this.#writing ??= this.#writeAll()
@@ -196,11 +277,21 @@ export class GroupLog {
     await Promise.resolve()
     for (let batch = this.#next; batch; batch = this.#next) {
       this.#next = undefined
-      const { delivered, durable, written } = batch
+      const { durable, written } = batch
       try {
         if (this.#failure) throw this.#failure
-        await this.#storage.write({ put: this.#rows(delivered) }, { durable })
-        this.#events.onDelivered(delivered)
+        const events = new Map(batch.delivered.map(({ event, entry }) => [entry.n, event]))
+        const eventOf = async ({ n }: Entry) => events.get(n) ?? (await this.read(n))
+        const proofs = await this.#proofs(batch, eventOf)
+        const { put, remove } = await this.#rows(batch, eventOf)
+        for (const { tag, proof } of proofs) put.push([forkKey(this.group, tag), encodeEvents(proof)])
+        const visible = await Promise.all(
+          batch.visible.map(async (entry) => this.#delivered(await eventOf(entry), entry)),
+        )
+        await this.#storage.write({ put, remove }, { durable })
+        if (visible.length > 0) this.#events.onDelivered(visible)
+        if (batch.hidden.length > 0) this.#events.onHidden(batch.hidden)
+        for (const { proof } of proofs) this.#events.onFork(proof)
         written.resolve()
       } catch (error) {
         this.#failure ??=
@@ -213,20 +304,46 @@ export class GroupLog {
     this.#writing = undefined
   }
 
-  #rows(batch: Delivered[]): Row[] {
-    const rows: Row[] = []
-    for (const { event, entry, linkHolds } of batch) {
-      rows.push([eventKey(this.group, entry.n), event.bytes])
-      if (isShown(event.kind)) {
-        const flags = Uint8Array.of(linkHolds ? LINK_HOLDS : 0)
-        const value = concat([flags, encodeN(entry.n)])
-        rows.push([timelineIndexKey(this.group, timelineKey(event)), value])
-      }
+  /** In the same order on every device that has the same proof, so that gossip knows it again. */
+  #proofs(
+    { proofs }: Batch,
+    eventOf: (entry: Entry) => Promise<Event>,
+  ): Promise<{ tag: DeviceTag; proof: Uint8Array[] }[]> {
+    return Promise.all(
+      proofs.map(async ({ tag, proof: [one, other] }) => {
+        const events = ['bytes' in one ? one : await eventOf(one), other]
+        return { tag, proof: events.sort((a, b) => (a.id < b.id ? -1 : 1)).map(({ bytes }) => bytes) }
+      }),
+    )
+  }
+
+  async #rows(
+    { delivered, timeline }: Batch,
+    eventOf: (entry: Entry) => Promise<Event>,
+  ): Promise<{ put: Row[]; remove: Uint8Array[] }> {
+    const put: Row[] = []
+    const remove: Uint8Array[] = []
+    for (const { event, entry } of delivered) {
+      put.push([eventKey(this.group, entry.n), event.bytes])
       const reaction = decodeReaction(event)
-      if (reaction) rows.push([reactionKey(this.group, reaction.target, entry.n), new Uint8Array(0)])
+      if (reaction) put.push([reactionKey(this.group, reaction.target, entry.n), new Uint8Array(0)])
     }
-    rows.push([stateKey(this.group), encodeN(batch.at(-1)!.entry.n)])
-    return rows
+    for (const [key, entry] of timeline) {
+      const row = timelineIndexKey(this.group, key)
+      if (!entry) {
+        remove.push(row)
+        continue
+      }
+      const flags = Uint8Array.of(this.#linkHolds(await eventOf(entry), entry) ? LINK_HOLDS : 0)
+      put.push([row, concat([flags, encodeN(entry.n)])])
+    }
+    const last = delivered.at(-1)
+    if (last) put.push([stateKey(this.group), encodeN(last.entry.n)])
+    return { put, remove }
+  }
+
+  #delivered(event: Event, entry: Entry): Delivered {
+    return { event, entry, own: event.tag === this.#parts.self, linkHolds: this.#linkHolds(event, entry) }
   }
 
   #linkHolds(event: Event, entry: Entry): boolean {

@@ -99,6 +99,16 @@ export class Group {
     return [...reactedTo]
   }
 
+  /** Takes note of what is visible no longer; returns the ids of messages whose reactions changed. */
+  async noteHidden(entries: readonly Entry[]): Promise<string[]> {
+    this.#unread = this.#countUnread()
+    this.#last = undefined
+    await this.open()
+    const reactions = entries.filter(({ kind }) => kind === KIND.reaction)
+    const events = await Promise.all(reactions.map(({ n }) => this.log.read(n)))
+    return events.flatMap((event) => decodeReaction(event)?.target ?? [])
+  }
+
   markRead(n: number): void {
     this.#readN = Math.max(this.#readN, Math.min(n, this.log.engine.history.log.length))
     this.#unread = this.#countUnread()
@@ -214,11 +224,14 @@ export class Group {
   async #reactions(target: string): Promise<Reaction[]> {
     const latest = new Map<string, { key: TimelineKey; on: boolean; emoji: string; tag: string }>()
     for await (const [key] of this.#storage.range(reactionRange(this.log.group, target))) {
-      const event = await this.log.read(decodeN(key))
+      const n = decodeN(key)
+      if (!this.#isVisible(this.log.engine.history.log[n - 1]!)) continue
+      const event = await this.log.read(n)
       const reaction = decodeReaction(event)
       if (!reaction || reaction.target !== target) continue
       const slot = `${event.tag} ${reaction.emoji}`
-      const at = timelineKey(event)
+      // With the id, because branches of a fork may share a key.
+      const at = timelineKey(event) + event.id
       if (at > (latest.get(slot)?.key ?? ''))
         latest.set(slot, { key: at, on: reaction.on, emoji: reaction.emoji, tag: event.tag })
     }
@@ -262,8 +275,13 @@ export class Group {
       const isSelf = tag === this.#self
       const connection = isSelf ? 'synchronised' : this.#presence.connectionOf(toHex(publicKey))
       const online = isSelf || connection === 'admitted' || connection === 'synchronised'
-      return { device: tag, name: readableName(name), online, connection, isSelf }
+      const forked = this.log.engine.history.forks.has(tag)
+      return { device: tag, name: readableName(name), online, connection, isSelf, forked }
     })
+  }
+
+  #isVisible(entry: Entry): boolean {
+    return this.log.engine.history.forks.isVisible(entry)
   }
 
   #authorOf(event: Event): string {
@@ -276,7 +294,8 @@ export class Group {
   }
 
   #countUnread(): number {
-    const isUnread = (entry: Entry) => entry.kind === KIND.message && entry.tag !== this.#self
+    const isUnread = (entry: Entry) =>
+      entry.kind === KIND.message && entry.tag !== this.#self && this.#isVisible(entry)
     return this.log.engine.history.log.slice(this.#readN).filter(isUnread).length
   }
 }

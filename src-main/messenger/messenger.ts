@@ -9,10 +9,10 @@ import { AppError } from '../api/errors.ts'
 import type { Diagnostics, OperatorCommands } from '../api/operator.ts'
 import { deviceTag, encodeEvent, commitTo, KIND } from '../core/event.ts'
 import { hlcAt } from '../core/hlc.ts'
+import type { Entry } from '../core/history.ts'
 import { encodeCreate, encodeJoin, joinStatement } from '../core/members.ts'
 import { decodeEvents } from '../core/sync.ts'
 import { type Crypto, type KeyPair } from '../crypto/crypto.ts'
-import { loadDeviceKey } from '../crypto/device-key.ts'
 import { sodiumCrypto } from '../crypto/sodium.ts'
 import { createLibp2pNetwork } from '../network/libp2p/node.ts'
 import type { Network, PeerKey, Verdict } from '../network/network.ts'
@@ -35,6 +35,7 @@ import {
   type Membership,
 } from './membership.ts'
 import { Outbox } from './outbox.ts'
+import { isRetired, openDeviceKey, openStoreOf, retire } from './own-device.ts'
 import { ReferenceClock } from './reference-clock.ts'
 import { Syncing } from './syncing.ts'
 import { systemTime, type Time } from './time.ts'
@@ -92,7 +93,7 @@ export async function openMessenger(options: MessengerOptions): Promise<Messenge
   await mkdir(dataFolder, { recursive: true, mode: 0o700 })
   const storage = await openLevelStorage(join(dataFolder, 'store'))
   try {
-    const key = await loadDeviceKey(dataFolder, sodiumCrypto)
+    const key = await openDeviceKey(storage, dataFolder, sodiumCrypto)
     const network = createLibp2pNetwork({ secretKey: key.secretKey, listen, mdns, delayMs: delayMs ?? 0 })
     return await Messenger.start({ storage, network, crypto: sodiumCrypto, key, dataFolder, name })
   } catch (error) {
@@ -113,6 +114,8 @@ export class Messenger {
   readonly #clock: ReferenceClock
   readonly #listeners = new Set<(name: UpdateName, argument: unknown) => void>()
   #name = ''
+  /** This device's key is not to be used for writing again. */
+  #isRetired = false
   readonly #time: Time
   #cancelTimers: (() => void)[] = []
   #closing: Promise<void> | undefined
@@ -145,12 +148,9 @@ export class Messenger {
 
   static async start(parts: MessengerParts): Promise<Messenger> {
     const { storage, network, crypto } = parts
-    let incarnation = await storage.get(settingKey('incarnation'))
-    if (!incarnation) {
-      incarnation = crypto.randomBytes(8)
-      await storage.write({ put: [[settingKey('incarnation'), incarnation]] }, { durable: true })
-    }
-    const messenger = new Messenger(parts, incarnation)
+    const tag = deviceTag(parts.key.publicKey, crypto.sha256)
+    const messenger = new Messenger(parts, await openStoreOf(tag, storage, crypto))
+    messenger.#isRetired = await isRetired(tag, storage)
     const name = await storage.get(settingKey('name'))
     if (name) messenger.#name = new TextDecoder().decode(name)
     else if (parts.name !== undefined) await messenger.#setName(parts.name)
@@ -272,6 +272,7 @@ export class Messenger {
 
   /** The first event of a group: its id is the group's id, and it makes this device the first member. */
   async #createGroup(name: string): Promise<GroupSummary> {
+    this.#demandWritable()
     const { crypto, key, network } = this.#parts
     const secret = crypto.randomBytes(32)
     const body = encodeCreate({
@@ -335,6 +336,9 @@ export class Messenger {
     }
     const log = await GroupLog.open(parts, storage, {
       onDelivered: (delivered) => this.#delivered(id, delivered),
+      onHidden: (entries) => void this.#hidden(id, entries).catch(reportStoreFailure),
+      onFork: (proof) => this.#forked(id, proof),
+      onOwnUnknown: () => this.#retire(),
       onPendingChanged: () => this.#changed(this.#groups.get(id)),
       onRefused: (reason, from) => this.#counters.refuse(reason, from),
       onDuplicate: () => this.#counters.duplicates++,
@@ -379,6 +383,29 @@ export class Messenger {
       this.#announce(open, delivered, reactedTo).catch((error: unknown) => {
         console.error('Updates could not be built:', error)
       })
+  }
+
+  async #hidden(id: GroupId, entries: readonly Entry[]): Promise<void> {
+    const open = this.#groups.get(id)
+    if (!open) return
+    const reactedTo = await open.group.noteHidden(entries)
+    this.#changed(open)
+    if (this.#listeners.size > 0) await this.#announce(open, [], reactedTo)
+  }
+
+  /** Whoever learns of a fork tells the others: gossip knows the proof again that somebody else sends. */
+  #forked(id: GroupId, proof: Uint8Array[]): void {
+    const open = this.#groups.get(id)
+    if (!open) return
+    for (const event of proof) open.outbox.push(event)
+    this.#changed(open)
+  }
+
+  /** Somebody has events of this device that its store lacks: see messenger/own-device.ts. */
+  #retire(): void {
+    if (this.#isRetired) return
+    this.#isRetired = true
+    retire(this.#self, this.#parts.storage).catch(reportStoreFailure)
   }
 
   async #announce({ group, log }: OpenGroup, delivered: Delivered[], reactedTo: string[]): Promise<void> {
@@ -428,7 +455,7 @@ export class Messenger {
     const open = this.#groups.get(id)
     if (!open) return
     this.#links.setAdmitted(id, peer, 'synchronised')
-    if (!open.group.joined && open.log.engine.roster.groupName) await this.#enter(open)
+    if (!open.group.joined && !this.#isRetired && open.log.engine.roster.groupName) await this.#enter(open)
   }
 
   /** This device's own entrance, once everything that came before it is here. */
@@ -465,7 +492,7 @@ export class Messenger {
     this.#links.dialDue(nowMs)
     for (const open of this.#groups.values()) {
       if (open.log.engine.pending().length > 0) this.#changed(open)
-      open.log.tick(nowMs).catch((error: unknown) => console.error('The store failed:', error))
+      open.log.tick(nowMs).catch(reportStoreFailure)
     }
   }
 
@@ -477,7 +504,7 @@ export class Messenger {
     const fresh = addresses.filter((address) => !known.has(address) && this.#isOthers(address))
     if (fresh.length === 0) return
     open.membership.addresses = [...fresh, ...open.membership.addresses].slice(0, 64)
-    this.#saveMembership(open.membership).catch((error: unknown) => console.error('The store failed:', error))
+    this.#saveMembership(open.membership).catch(reportStoreFailure)
   }
 
   #isOthers(address: string): boolean {
@@ -497,8 +524,18 @@ export class Messenger {
     return open
   }
 
+  #demandWritable(): void {
+    if (this.#isRetired)
+      throw new AppError(
+        'DEVICE_RETIRED',
+        'This data folder was restored from a backup, or is in use on a second machine. ' +
+          'Close Tapri and start it again: it goes on as a new device in the same groups.',
+      )
+  }
+
   #demandJoined(id: GroupId): OpenGroup {
     const open = this.#demand(id)
+    this.#demandWritable()
     if (open.group.joined) return open
     throw new AppError('NOT_JOINED_YET', 'Still joining: no member of the group has answered yet.')
   }
@@ -508,7 +545,7 @@ export class Messenger {
     const sum = (of: (log: GroupLog) => number) => logs.reduce((total, log) => total + of(log), 0)
     return {
       ...this.#counters.report(),
-      delivered: sum((log) => log.engine.history.log.length),
+      delivered: sum(({ engine: { history } }) => history.log.length - history.forks.hiddenCount),
       pending: sum((log) => log.engine.pending().length),
       wireBytes: this.#parts.network.wireBytes(),
       metadataBytes: sum((log) => log.metadataBytes),
@@ -542,4 +579,8 @@ export class Messenger {
       .sort((a, b) => a.at - b.at)
       .map(({ item }) => item)
   }
+}
+
+function reportStoreFailure(error: unknown): void {
+  console.error('The store failed:', error)
 }

@@ -147,6 +147,8 @@ export class Syncing {
         if (effect.type === 'send') sending.push([encodeFrame(effect.frame)])
         else if (effect.type === 'stream')
           sending.run(async (send) => {
+            const proofs = await log.readProofs(effect.proofs)
+            if (proofs.length > 0) await send(encodeFrame({ type: 'events', events: proofs }))
             for await (const events of batches(log.readMany(effect.ns)))
               await send(encodeFrame({ type: 'events', events }))
             await carryOut(session.streamed())

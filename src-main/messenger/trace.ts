@@ -29,7 +29,14 @@ export function traceLine(entry: Entry, history: History, line?: number): object
 
 /** The last line: the ids of the timeline, in display order. */
 export function traceEnd(timeline: EventId[], engine: Engine): object {
-  return { end: true, timeline, roster: toHex(engine.roster.digest()), pending: engine.pending().length }
+  const forked = engine.history.forks.tags
+  return {
+    end: true,
+    timeline,
+    roster: toHex(engine.roster.digest()),
+    pending: engine.pending().length,
+    ...(forked.length === 0 ? {} : { forked }),
+  }
 }
 
 /** One value a line. Returns the path of `folder/<device tag>.ndjson`. */
@@ -47,7 +54,7 @@ export async function writeTraceFile(
   return file
 }
 
-/** One line per delivered event, then one for the timeline. Returns the path of `folder/<device tag>.ndjson`. */
+/** One line per delivered event that is visible, then one for the timeline. Returns the path of `folder/<device tag>.ndjson`. */
 export async function writeTrace(group: Group, self: DeviceTag, folder: string): Promise<string> {
   await group.log.flushed()
   return writeTraceFile(folder, self, linesOf(group))
@@ -56,8 +63,11 @@ export async function writeTrace(group: Group, self: DeviceTag, folder: string):
 async function* linesOf(group: Group): AsyncGenerator<object> {
   const { engine } = group.log
   const { history } = engine
-  for (const entry of history.log.slice())
-    yield traceLine(entry, history, decodeMessage(await group.log.read(entry.n))?.line)
+  const visible = history.log.filter((entry) => history.forks.isVisible(entry))
+  for (const [i, entry] of visible.entries()) {
+    const line = decodeMessage(await group.log.read(entry.n))?.line
+    yield { ...traceLine(entry, history, line), n: i + 1 }
+  }
   const timeline: EventId[] = []
   for await (const n of group.timeline()) timeline.push(history.log[n - 1]!.id)
   yield traceEnd(timeline, engine)

@@ -5,11 +5,12 @@
  *   e group n      -> event bytes, in delivery order: the log, the only truth
  *   o group key    -> n (6 bytes): the timeline
  *   r group id16 n -> nothing: reactions (event n) to a message
+ *   f group tag    -> the proof that a device forked: its two events
  *   s group        -> state record, written in every batch
  *   g group        -> what makes this device a member: see messenger/membership.ts
  *   a setting      -> settings of the app
  */
-import type { EventId, GroupId, TimelineKey } from '../api/contract.ts'
+import type { DeviceTag, EventId, GroupId, TimelineKey } from '../api/contract.ts'
 import { ascii, concat, fromHex } from '../core/bytes.ts'
 
 const N_SIZE = 6
@@ -36,12 +37,14 @@ export const timelineIndexKey = (group: GroupId, key: TimelineKey) =>
   concat([prefix('o', group), fromHex(key)])
 export const reactionKey = (group: GroupId, target: EventId, n: number) =>
   concat([reactionPrefix(group, target), encodeN(n)])
+export const forkKey = (group: GroupId, tag: DeviceTag) => concat([prefix('f', group), fromHex(tag)])
 export const stateKey = (group: GroupId) => prefix('s', group)
 export const groupKey = (group: GroupId) => prefix('g', group)
 export const settingKey = (name: string) => ascii(`a${name}`)
 
 export const eventRange = (group: GroupId): KeyRange => within(prefix('e', group))
 export const timelineRange = (group: GroupId): KeyRange => within(prefix('o', group))
+export const forkRange = (group: GroupId): KeyRange => within(prefix('f', group))
 export const reactionRange = (group: GroupId, target: EventId): KeyRange =>
   within(reactionPrefix(group, target))
 export const groupsRange = (): KeyRange => within(ascii('g'))

@@ -75,6 +75,9 @@ export const en = {
   'people.online': 'online',
   'people.offline': 'offline',
   'people.this-device': 'this device',
+  'people.forked': 'Contradicted itself',
+  'people.forked-why':
+    'This device sent different messages in the same place, or its data was copied. There is proof. What it wrote and nobody built on is hidden.',
   'people.none': 'Nobody is known here yet.',
 
   'connection.label': 'Connection: {state}',
@@ -160,6 +163,8 @@ export const en = {
   'error.STORE_CORRUPT': 'The stored messages are damaged. Tapri never replaces them silently.',
   'error.STORE_FAILED': 'The disk refused to read or write.',
   'error.KEY_UNREADABLE': 'The key file of this device is damaged or readable by others.',
+  'error.DEVICE_RETIRED':
+    'This data folder was restored from a backup, or is in use on a second machine. Close Tapri and start it again: it goes on as a new device in the same groups.',
   'error.PEER_UNREACHABLE': 'No address of that device answered.',
   'error.TIMED_OUT': 'There was no answer in time.',
   'error.CLOSED': 'The connection to Tapri is closed.',

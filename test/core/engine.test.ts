@@ -207,14 +207,6 @@ describe('bad input', () => {
     ])
   })
 
-  test('a second event in a taken place is a fork', () => {
-    const { world, alice, bob } = three()
-    const first = alice.say('a1')
-    bob.hear(first)
-    expect(reasons(bob.hear(forge(world.group, alice, first, { body: Uint8Array.of(1) })))).toEqual(['fork'])
-    expect(bob.heard()).toEqual([first.id])
-  })
-
   test('an event dated too far ahead waits until it is due', () => {
     const { alice, bob } = three()
     const early = alice.say('from the future', { nowMs: START_MS + 10 * MAX_FUTURE_MS })

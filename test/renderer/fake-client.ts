@@ -84,6 +84,7 @@ function people(): Person[] {
     online: index < 3,
     connection: index === 0 || index > 3 ? 'offline' : index === 3 ? 'authenticated' : 'synchronised',
     isSelf: device === ALICE,
+    forked: false,
   }))
 }
 

@@ -1,0 +1,427 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { DeviceTag, EventId } from '../../src-main/api/contract.ts'
+import { fromHex } from '../../src-main/core/bytes.ts'
+import { Engine, type Effect } from '../../src-main/core/engine.ts'
+import { decodeEvent, encodeEvent, KIND, type Event } from '../../src-main/core/event.ts'
+import type { Entry, History } from '../../src-main/core/history.ts'
+import { MAX_HIDDEN_PER_DEVICE } from '../../src-main/core/limits.ts'
+import { decodeFrame, encodeFrame, SyncSession, type SyncEffect } from '../../src-main/core/sync.ts'
+import { timelineKey } from '../../src-main/core/timeline.ts'
+import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
+import { makeWorld, reasons, START_MS, type Person } from '../helpers/people.ts'
+
+/** In the order of joining: each entrance acknowledges those before it. */
+const NAMES = ['alice', 'mallory', 'mike', 'carol', 'bob']
+const LATER_MS = START_MS + 100_000
+
+/** Somebody and what a store would keep: proofs, as bytes. */
+interface Device extends Person {
+  proofs: Map<DeviceTag, [Uint8Array, Uint8Array]>
+  take(bytes: Uint8Array): Effect[]
+}
+
+/** Everybody; mallory and her twins write with one key, and do not know of each other. */
+function makeForkingWorld(twins = 1) {
+  const archive = new Map<EventId, Uint8Array>()
+  const world = makeWorld(NAMES)
+  for (const { id, bytes } of world.control) archive.set(id, bytes)
+  const device = (person: Person): Device => {
+    const proofs: Device['proofs'] = new Map()
+    const note = (effects: Effect[]) => {
+      for (const effect of effects)
+        if (effect.type === 'fork') {
+          const [one, other] = effect.proof
+          proofs.set(effect.tag, [archive.get(one.id)!, archive.get(other.id)!])
+        }
+      return effects
+    }
+    const take = (bytes: Uint8Array) => {
+      const { event } = decodeEvent(bytes, world.group, crypto.sha256) as { event: Event }
+      archive.set(event.id, bytes)
+      return note(person.engine.step({ type: 'receive', bytes, from: 'neighbour', nowMs: LATER_MS }))
+    }
+    return {
+      ...person,
+      proofs,
+      take,
+      hear: (...events) => events.flatMap(({ bytes }) => take(bytes)),
+      say: (text, options) => {
+        const event = person.say(text, options)
+        archive.set(event.id, event.bytes)
+        return event
+      },
+    }
+  }
+  const people = world.people.map(device)
+  // Keys and founding are fixed, so a second world has the same people in the same group.
+  const twinsOf = (name: string) =>
+    Array.from({ length: twins }, () => device(makeWorld(NAMES).people[NAMES.indexOf(name)]!))
+  return { group: world.group, control: world.control, people, twinsOf, archive }
+}
+
+function four() {
+  const { people, twinsOf, ...world } = makeForkingWorld()
+  const [alice, mallory, , carol, bob] = people as [Device, Device, Device, Device, Device]
+  return { ...world, alice, bob, carol, mallory, twin: twinsOf('mallory')[0]! }
+}
+
+const visible = ({ log, forks }: History) => log.filter((entry) => forks.isVisible(entry))
+const place = (entry: Entry) => timelineKey(entry) + entry.id
+const shown = ({ engine: { history } }: Person) =>
+  visible(history)
+    .filter(({ kind }) => kind < KIND.create)
+    .sort((a, b) => (place(a) < place(b) ? -1 : 1))
+    .map(({ id }) => id)
+const ids = (...events: { id: EventId }[]) => events.map(({ id }) => id)
+const hexDigest = ({ engine }: Person) => Buffer.from(engine.history.digest(crypto.sha256)).toString('hex')
+
+/** One sync session, frames and all. */
+function sync(a: Device, b: Device, archive: Map<EventId, Uint8Array>): void {
+  const ends = [a, b].map((device, i) => ({
+    device,
+    queue: [] as Uint8Array[],
+    session: new SyncSession(
+      device.engine.history,
+      crypto.sha256,
+      { proof: new Uint8Array(32), incarnation: new Uint8Array(8).fill(i), wallClockMs: START_MS + i },
+      [],
+    ),
+  }))
+  const carryOut = (end: (typeof ends)[0], effects: SyncEffect[]) => {
+    const { queue } = ends.find((other) => other !== end)!
+    const { device, session } = end
+    for (const effect of effects)
+      if (effect.type === 'send') queue.push(encodeFrame(effect.frame))
+      else if (effect.type === 'receive') for (const bytes of effect.events) device.take(bytes)
+      else if (effect.type === 'stream') {
+        const events = [
+          ...effect.proofs.flatMap((tag) => device.proofs.get(tag)!),
+          ...effect.ns.map((n) => archive.get(device.engine.history.log[n - 1]!.id)!),
+        ]
+        if (events.length > 0) queue.push(encodeFrame({ type: 'events', events }))
+        carryOut(end, session.streamed())
+      } else expect(effect.type).not.toBe('fail')
+  }
+  for (const end of ends) carryOut(end, end.session.start())
+  while (ends.some(({ queue }) => queue.length > 0))
+    for (const end of ends) {
+      const frame = end.queue.shift()
+      if (frame) carryOut(end, end.session.receive(decodeFrame(frame)!))
+    }
+}
+
+/** Everybody with everybody, until all show the same. */
+function syncAll(devices: Device[], archive: Map<EventId, Uint8Array>): void {
+  for (let round = 0; new Set(devices.map(hexDigest)).size > 1; round++) {
+    expect(round).toBeLessThan(12)
+    for (const a of devices) for (const b of devices) if (a !== b) sync(a, b, archive)
+  }
+}
+
+describe('a fork', () => {
+  test('is proved by two events of one place, and tells nothing against anybody else', () => {
+    //  mallory  ┬─ m1
+    //           └─ m1'
+    const { alice, mallory, twin, bob } = four()
+    const [one, other] = [mallory.say('yes'), twin.say('no')]
+    alice.hear(one)
+    const [effect] = alice.hear(other)
+    expect(effect).toMatchObject({ type: 'fork', tag: mallory.tag, hidden: [{ id: one.id }] })
+    expect(alice.engine.history.forks.tags).toEqual([mallory.tag])
+    expect(shown(alice)).toEqual([])
+    expect(bob.hear(other, one).filter(({ type }) => type === 'fork')).toHaveLength(1)
+    expect(hexDigest(bob)).toBe(hexDigest(alice))
+  })
+
+  test('is proved by events whose past is missing', () => {
+    //  mallory  m1 ── m2 ┬─ m3        alice hears m3 and m3' only
+    //                    └─ m3'
+    const { alice, mallory, twin } = four()
+    twin.hear(mallory.say('1'), mallory.say('2'))
+    const effects = alice.hear(mallory.say('3'), twin.say('three'))
+    expect(effects.map(({ type }) => type)).toEqual(['wait', 'fork', 'wait'])
+  })
+
+  test('is proved in the future as well', () => {
+    const { alice, mallory, twin } = four()
+    const nowMs = LATER_MS + 100 * 24 * 3_600_000
+    const effects = alice.hear(mallory.say('1', { nowMs }), twin.say('one', { nowMs }))
+    expect(effects.map(({ type }) => type)).toContain('fork')
+  })
+
+  test('two signatures of one event are none', () => {
+    const { alice, mallory } = four()
+    const event = mallory.say('1')
+    alice.hear(event)
+    expect(alice.hear(event)).toEqual([{ type: 'duplicate', id: event.id }])
+  })
+
+  test('a message and a membership event of one number are none', () => {
+    const { alice, mallory, control } = four()
+    const first = mallory.say('1')
+    expect(first.seq).toBe(control[1]!.seq)
+    expect(alice.hear(first).map(({ type }) => type)).toEqual(['deliver'])
+  })
+
+  test('each branch stays, as far as somebody cited it before knowing of the other', () => {
+    //  mallory  m1 ┬─ m2 ─── m3           shown: m1 m2 m2' a1 b1, hidden: m3 m3'
+    //              └─ m2'─── m3'
+    //  alice          └── a1
+    //  bob            └─────── b1 (m2')
+    const { alice, bob, carol, mallory, twin, archive } = four()
+    const m1 = mallory.say('1')
+    twin.hear(m1)
+    const [m2, m2b] = [mallory.say('2'), twin.say('two', { nowMs: START_MS + 1_001 })]
+    alice.hear(m1, m2)
+    bob.hear(m1, m2b)
+    const a1 = alice.say('to 2', { nowMs: START_MS + 1_002 })
+    const b1 = bob.say('to two', { nowMs: START_MS + 1_003 })
+    const [m3, m3b] = [mallory.say('3'), twin.say('three')]
+    alice.hear(m3)
+    bob.hear(m3b)
+    expect(a1.deps).toEqual(b1.deps)
+    syncAll([alice, bob, carol], archive)
+    for (const person of [alice, bob, carol]) {
+      expect(shown(person)).toEqual(ids(m1, m2, m2b, a1, b1))
+      expect(person.engine.pending()).toEqual([])
+      const { history, clocks } = person.engine
+      const [two, twoB, toTwo, toTwoB] = [m2, m2b, a1, b1].map(({ id }) => history.get(id)!) as Entry[]
+      expect(clocks.happensBefore(two!, toTwo!)).toBe(true)
+      expect(clocks.happensBefore(two!, toTwoB!)).toBe(false)
+      expect(clocks.happensBefore(twoB!, toTwoB!)).toBe(true)
+      expect(clocks.concurrent(two!, twoB!)).toBe(true)
+    }
+  })
+
+  test('nobody who knows cites the device again', () => {
+    const { alice, mallory, twin, bob } = four()
+    alice.hear(mallory.say('yes'), twin.say('no'), bob.say('hm'), mallory.say('well'))
+    expect(alice.say('so').deps).toEqual([{ tag: bob.tag, seq: 1 }])
+  })
+
+  test('an answer brings back what it answers, once it arrives', () => {
+    //  mallory  ┬─ m1             carol knows of the fork, and then hears that alice had answered m1
+    //           └─ m1'
+    //  alice       └── a1
+    const { alice, carol, mallory, twin } = four()
+    const [one, other] = [mallory.say('yes'), twin.say('no')]
+    alice.hear(one)
+    const answer = alice.say('good')
+    carol.hear(one, other)
+    expect(shown(carol)).toEqual([])
+    expect(carol.hear(answer)).toMatchObject([
+      { type: 'deliver' },
+      { type: 'show', entries: [{ id: one.id }] },
+    ])
+    expect(shown(carol)).toEqual(ids(one, answer))
+  })
+
+  test('what only forked devices acknowledge is hidden', () => {
+    //  mallory  ┬─ m1           carol forks as well: her answer acknowledges nothing any more
+    //  twin     └─ m1'
+    //  carol       └─ c1 | c1'
+    const { people, twinsOf } = makeForkingWorld()
+    const [alice, mallory, , carol] = people as [Device, Device, Device, Device]
+    const [one, other] = [mallory.say('yes'), twinsOf('mallory')[0]!.say('no')]
+    carol.hear(one)
+    const answer = carol.say('good')
+    alice.hear(one, other, answer)
+    expect(shown(alice)).toEqual(ids(one, answer))
+    const [effect] = alice.hear(twinsOf('carol')[0]!.say('bad'))
+    expect(effect).toMatchObject({ type: 'fork', hidden: [{ id: one.id }, { id: answer.id }] })
+    expect(shown(alice)).toEqual([])
+  })
+
+  test('in the membership chain counts as well, and all see the same name', () => {
+    const { alice, bob, mallory, control } = four()
+    const join = control[1]!
+    const name = Buffer.from('mallory')
+    const body = Buffer.from(join.body)
+    body.write('MALLORY', body.indexOf(name))
+    const again = encodeEvent({ ...join, body }, control[0]!.id, crypto.sha256, mallory.sign)
+    const cites = alice.say('hello all')
+    bob.hear(cites)
+    for (const person of [alice, bob]) {
+      person.hear(again)
+      expect(person.engine.history.forks.tags).toEqual([mallory.tag])
+      expect(Buffer.from(person.engine.roster.members.get(mallory.tag)!.name).toString()).toBe('mallory')
+    }
+    expect(bob.engine.roster.digest()).toEqual(alice.engine.roster.digest())
+  })
+})
+
+describe('sync', () => {
+  test('finds a fork that both sides know one half of', () => {
+    //  mallory  m1 ┬─ m2 ── m3     alice has the upper branch, bob the lower, which is longer
+    //              └─ m2'── m3'── m4'
+    const { alice, bob, mallory, twin, archive } = four()
+    const m1 = mallory.say('1')
+    twin.hear(m1)
+    alice.hear(m1, mallory.say('2'), mallory.say('3'))
+    bob.hear(m1, twin.say('two'), twin.say('three'), twin.say('four'))
+    sync(alice, bob, archive)
+    expect(alice.engine.history.forks.tags).toEqual([mallory.tag])
+    syncAll([alice, bob], archive)
+    expect(bob.engine.history.forks.tags).toEqual([mallory.tag])
+  })
+
+  test('hands the proof to those who have heard nothing of the device', () => {
+    const { alice, bob, carol, mallory, twin, archive } = four()
+    alice.hear(mallory.say('1'), twin.say('one'))
+    sync(alice, bob, archive)
+    sync(carol, bob, archive)
+    expect(carol.engine.history.forks.tags).toEqual([mallory.tag])
+  })
+
+  test('does not hand on what is hidden, beyond the proof', () => {
+    const { alice, bob, mallory, twin, archive } = four()
+    alice.hear(mallory.say('1'), twin.say('one'), mallory.say('2'), mallory.say('3'))
+    sync(alice, bob, archive)
+    expect(bob.heard().length).toBeLessThanOrEqual(2)
+    expect(alice.heard()).toHaveLength(4)
+  })
+})
+
+describe('what a forking device costs', () => {
+  test('hidden events are bounded, until somebody depends on more', () => {
+    //  mallory  ┬─ m1 ── … ── m50      alice takes some of it; bob had heard m50, and answered
+    //           └─ m1'
+    //  bob                     └── b1
+    const { alice, bob, mallory, twin, archive } = four()
+    alice.hear(twin.say('one'))
+    const said = Array.from({ length: MAX_HIDDEN_PER_DEVICE + 20 }, (_, i) => mallory.say(`${i}`))
+    const refused = reasons(alice.hear(...said))
+    expect(new Set(refused)).toEqual(new Set(['forked-device']))
+    expect(alice.engine.history.forks.hiddenCount).toBe(MAX_HIDDEN_PER_DEVICE)
+    bob.hear(...said)
+    const answer = bob.say('all of it')
+    syncAll([alice, bob], archive)
+    expect(shown(alice)).toEqual(ids(...said, answer))
+    expect(alice.engine.history.forks.hiddenCount).toBe(1)
+  })
+})
+
+describe('laws', () => {
+  test('whatever forks, and whatever came first, all devices show the same and nothing honest is lost', () => {
+    fc.assert(
+      fc.property(
+        fc.infiniteStream(fc.nat()),
+        fc.integer({ min: 1, max: 3 }),
+        fc.integer({ min: 5, max: 40 }),
+        (numbers, twins, steps) => {
+          const next = (limit: number) => (numbers.next().value as number) % limit
+          const { people, twinsOf, archive, group, control } = makeForkingWorld(twins)
+          const [alice, mallory, , carol, bob] = people as [Device, Device, Device, Device, Device]
+          const honest = [alice, carol, bob]
+          const all = [...people, ...twinsOf('mallory'), ...(next(2) ? twinsOf('mike') : [])]
+          const said: { event: Event; isHonest: boolean }[] = []
+          for (let i = 0; i < steps; i++) {
+            const person = all[next(all.length)]!
+            const isHonest = honest.includes(person)
+            // Mostly all of somebody's words in order, so that branches grow long; sometimes any single event.
+            if (said.length > 0)
+              for (let heard = next(4); heard > 0; heard--) {
+                const from = next(said.length)
+                const { event } = said[from]!
+                if (next(3) === 0) person.hear(event)
+                else
+                  person.hear(
+                    ...said
+                      .slice(0, from + 1)
+                      .map((one) => one.event)
+                      .filter((one) => one.tag === event.tag || next(2)),
+                  )
+              }
+            if (isHonest && next(4) === 0) sync(person, honest[next(3)]!, archive)
+            const knew = person.engine.history.forks.tags
+            const event = person.say(`${i} ${next(1000)}`, { nowMs: START_MS + 1_000 + 10 * i + next(50) })
+            if (isHonest) expect(event.deps.filter(({ tag }) => knew.includes(tag))).toEqual([])
+            said.push({ event, isHonest })
+          }
+          syncAll(honest, archive)
+
+          const words = said.filter(({ isHonest }) => isHonest).map(({ event }) => event.id)
+          for (const person of honest) {
+            const { history, roster } = person.engine
+            expect(words.filter((id) => !history.get(id))).toEqual([])
+            expect(shown(person)).toEqual(shown(honest[0]!))
+            expect(history.forks.tags).toEqual(honest[0]!.engine.history.forks.tags)
+            expect(roster.digest()).toEqual(honest[0]!.engine.roster.digest())
+            // A linear extension of happens-before, of which nothing visible lacks its past.
+            for (const entry of history.log)
+              for (const parent of history.parentsOf(entry)) {
+                expect(parent.n).toBeLessThan(entry.n)
+                if (history.forks.isVisible(entry)) expect(history.forks.isVisible(parent)).toBe(true)
+              }
+            // Visible is what the rule says: the past of everything by devices that did not fork.
+            const past = new Set<Entry>()
+            for (const entry of history.log.toReversed())
+              if (!history.forks.has(entry.tag) || past.has(entry)) {
+                past.add(entry)
+                for (const parent of history.parentsOf(entry)) past.add(parent)
+              }
+            expect(new Set(visible(history))).toEqual(past)
+            expect(history.forks.hiddenCount).toBe(history.log.length - past.size)
+            // A restart changes nothing.
+            const again = new Engine({ ...crypto, group, self: person.tag, sign: person.sign })
+            for (const { id } of history.log) expect(again.restore(archive.get(id)!)).toHaveProperty('event')
+            for (const [one, other] of person.proofs.values()) again.restoreProof(one, other)
+            expect(again.history.digest(crypto.sha256)).toEqual(history.digest(crypto.sha256))
+            expect(again.roster.digest()).toEqual(roster.digest())
+            expect(visible(again.history).map(({ id }) => id)).toEqual(visible(history).map(({ id }) => id))
+          }
+          // Somebody new sees what the others see.
+          const newcomer = { ...mallory, ...makeNewcomer(group, control, archive) }
+          syncAll([honest[0]!, newcomer], archive)
+          expect(shown(newcomer)).toEqual(shown(honest[0]!))
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+
+  test('happensBefore agrees with a search of the graph where devices forked', () => {
+    fc.assert(
+      fc.property(fc.infiniteStream(fc.nat()), (numbers) => {
+        const next = (limit: number) => (numbers.next().value as number) % limit
+        const { people, twinsOf, archive } = makeForkingWorld(2)
+        const all = [...people, ...twinsOf('mallory')]
+        const said: Event[] = []
+        for (let i = 0; i < 40; i++) {
+          const person = all[next(all.length)]!
+          person.hear(...said.slice(0, next(said.length + 1)))
+          said.push(person.say(`${i}`))
+        }
+        const [reader, , , carol, bob] = people as [Device, Device, Device, Device, Device]
+        syncAll([reader, carol, bob], archive)
+        const { history, clocks } = reader.engine
+        const pasts = new Map<EventId, Set<EventId>>()
+        for (const entry of history.log) {
+          const past = new Set<EventId>()
+          for (const parent of history.parentsOf(entry))
+            for (const id of [parent.id, ...pasts.get(parent.id)!]) past.add(id)
+          pasts.set(entry.id, past)
+        }
+        const messages = history.log.filter(({ kind }) => kind === KIND.message)
+        for (const a of messages)
+          for (const b of messages) expect(clocks.happensBefore(a, b)).toBe(pasts.get(b.id)!.has(a.id))
+      }),
+      { numRuns: 15 },
+    )
+  })
+})
+
+function makeNewcomer(group: string, control: Event[], archive: Map<EventId, Uint8Array>) {
+  const engine = new Engine({ ...crypto, group, self: '00'.repeat(8), sign: () => fromHex('') })
+  const proofs: Device['proofs'] = new Map()
+  const take = (bytes: Uint8Array) => {
+    const effects = engine.step({ type: 'receive', bytes, from: 'neighbour', nowMs: LATER_MS })
+    for (const effect of effects)
+      if (effect.type === 'fork')
+        proofs.set(effect.tag, effect.proof.map(({ id }) => archive.get(id)!) as [Uint8Array, Uint8Array])
+    return effects
+  }
+  for (const { bytes } of control) take(bytes)
+  return { engine, proofs, take }
+}

@@ -1,0 +1,107 @@
+/** A data folder that was restored from a backup, or lost its store, never goes on where its device had been. */
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import type { Person } from '../../src-main/api/contract.ts'
+import { openMessenger, type Messenger } from '../../src-main/messenger/messenger.ts'
+import { texts, until } from '../helpers/messengers.ts'
+
+async function freshFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'tapri-restored-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+async function open(dataFolder: string, name: string): Promise<Messenger> {
+  const messenger = await openMessenger({ dataFolder, name, listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false })
+  onTestFinished(() => messenger.close())
+  return messenger
+}
+
+const deviceOf = async ({ commands }: Messenger) => (await commands.getState()).device
+const groupOf = async ({ commands }: Messenger) => (await commands.getState()).groups[0]!
+const isJoined = (messenger: Messenger) => until(messenger, async () => (await groupOf(messenger)).joined)
+
+/** Alice is online; bob, in a folder of his own, is in her group. */
+async function makeScene() {
+  const folder = await freshFolder()
+  const [alice, bob] = [await open(await freshFolder(), 'alice'), await open(folder, 'bob')]
+  const { id: group } = await alice.commands.createGroup({ name: 'office' })
+  const { invite } = await alice.commands.createInvite({ group })
+  await bob.commands.joinGroup({ invite })
+  await isJoined(bob)
+  const post = async (from: Messenger, text: string) => {
+    await from.commands.post({ group, text })
+    await until(alice, async () => (await texts(alice, group)).includes(text))
+  }
+  return { alice, bob, folder, group, post }
+}
+
+test('a folder restored from a backup gets its messages back, and becomes a new device', async () => {
+  const { alice, bob, folder, group, post } = await makeScene()
+  await post(bob, 'one')
+  const device = await deviceOf(bob)
+  await bob.close()
+  const backup = await freshFolder()
+  await cp(folder, backup, { recursive: true })
+  const later = await open(folder, 'bob')
+  expect(await deviceOf(later)).toBe(device)
+  await post(later, 'two')
+  await later.close()
+
+  const restored = await open(backup, 'bob')
+  expect(await deviceOf(restored)).toBe(device)
+  await until(restored, async () => (await texts(restored, group)).includes('two'))
+  const refused = { code: 'DEVICE_RETIRED' }
+  await expect(restored.commands.post({ group, text: 'lost' })).rejects.toMatchObject(refused)
+  await expect(restored.commands.createGroup({ name: 'lost' })).rejects.toMatchObject(refused)
+  await restored.close()
+
+  const renewed = await open(backup, 'bob')
+  expect(await deviceOf(renewed)).not.toBe(device)
+  await isJoined(renewed)
+  await post(renewed, 'three')
+  expect(await texts(alice, group)).toEqual(['one', 'two', 'three'])
+  const people: Person[] = (await groupOf(alice)).people
+  expect(people.map(({ name, forked }) => [name, forked])).toEqual([
+    ['alice', false],
+    ['bob', false],
+    ['bob', false],
+  ])
+  await renewed.close()
+  const again = await open(backup, 'bob')
+  expect(await deviceOf(again)).toBe(await deviceOf(renewed))
+})
+
+test('what a restored folder writes before it meets anybody is a fork of the old device, and of nobody else', async () => {
+  const { alice, bob, folder, group, post } = await makeScene()
+  const device = await deviceOf(bob)
+  await bob.close()
+  const backup = await freshFolder()
+  await cp(folder, backup, { recursive: true })
+  const later = await open(folder, 'bob')
+  await post(later, 'two')
+  await post(alice, 'answer to two')
+  await later.close()
+
+  const restored = await open(backup, 'bob')
+  await restored.operator.setReachable({ peers: [] })
+  await restored.commands.post({ group, text: 'another two' }).catch(() => {})
+  await restored.operator.setReachable({ peers: 'all' })
+  await until(alice, async () => (await groupOf(alice)).people.some(({ forked }) => forked))
+  const { people } = await groupOf(alice)
+  expect(people.filter(({ forked }) => forked).map((person) => person.device)).toEqual([device])
+  expect(await texts(alice, group)).toEqual(['two', 'answer to two'])
+})
+
+test('a key without the store that it belongs to is not used again', async () => {
+  const { bob, folder } = await makeScene()
+  const device = await deviceOf(bob)
+  await bob.close()
+  await rm(join(folder, 'store'), { recursive: true })
+  const empty = await open(folder, 'bob')
+  expect(await deviceOf(empty)).not.toBe(device)
+  await empty.close()
+  expect(await deviceOf(await open(folder, 'bob'))).toBe(await deviceOf(empty))
+})
