@@ -83,6 +83,20 @@ export function isProvablyBad(reason: Reason): boolean {
   return PROVABLE.has(reason)
 }
 
+/** Reasons that lie with this device and this moment: an honest neighbour hands over such events too. */
+const PASSING: ReadonlySet<Reason> = new Set([
+  'forked-device',
+  'unknown-device',
+  'buffer-full',
+  'too-far-ahead',
+  'expired',
+])
+
+/** Whether the event may be taken at another time, or by another device. */
+export function isPassing(reason: Reason): boolean {
+  return PASSING.has(reason)
+}
+
 export type Effect =
   /** Hand on, in this order. */
   | { type: 'deliver'; event: Event; entry: Entry }

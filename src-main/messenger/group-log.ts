@@ -12,6 +12,7 @@ import { AppError } from '../api/errors.ts'
 import { concat } from '../core/bytes.ts'
 import {
   Engine,
+  isPassing,
   isProvablyBad,
   isShown,
   type Effect,
@@ -143,8 +144,7 @@ export class GroupLog {
         if (effect.type === 'deliver' || effect.type === 'wait')
           // What a forked device goes on to write is not handed on.
           isNews ||= !this.engine.history.forks.has(effect.event.tag)
-        // An honest neighbour may hand over more of a forked device than is taken here.
-        if (effect.type !== 'refuse' || effect.reason === 'forked-device') continue
+        if (effect.type !== 'refuse' || isPassing(effect.reason)) continue
         refused++
         if (isProvablyBad(effect.reason)) isBad = true
       }

@@ -5,6 +5,7 @@ import type { ErrorCode } from '../../src-main/api/errors.ts'
 import { toHex } from '../../src-main/core/bytes.ts'
 import { sodiumCrypto } from '../../src-main/crypto/sodium.ts'
 import { Messenger } from '../../src-main/messenger/messenger.ts'
+import { systemTime } from '../../src-main/messenger/time.ts'
 import { createMemoryNetwork, MemoryHub } from '../../src-main/network/memory.ts'
 import { openMemoryStorage, type MemoryDisk } from '../../src-main/storage/memory.ts'
 import { until } from '../helpers/messengers.ts'
@@ -17,7 +18,7 @@ interface Device {
   until(isSo: (groups: GroupSummary[]) => boolean): Promise<GroupSummary[]>
 }
 
-async function makeDevice(hub: MemoryHub, name: string): Promise<Device> {
+async function makeDevice(hub: MemoryHub, name: string, skewMs = 0): Promise<Device> {
   const key = sodiumCrypto.keyPair()
   const disk: MemoryDisk = new Map()
   const start = () =>
@@ -28,6 +29,7 @@ async function makeDevice(hub: MemoryHub, name: string): Promise<Device> {
       key,
       dataFolder: 'memory',
       name,
+      time: { ...systemTime, nowMs: () => Date.now() + skewMs },
     })
   const device: Device = {
     messenger: await start(),
@@ -256,4 +258,27 @@ test('a group whose members are away can be joined later, and cannot be written 
   await bob.until(([group]) => group!.joined)
   await bob.messenger.commands.post({ group: id, text: 'here' })
   await untilShown(alice, id, 'here')
+})
+
+test('a newcomer whose clock is hours ahead waits to be heard, and ends no session', async () => {
+  const hub = new MemoryHub()
+  const [alice, bob, carol] = [
+    await makeDevice(hub, 'Alice'),
+    await makeDevice(hub, 'Bob'),
+    await makeDevice(hub, 'Carol', 3 * 60 * 60 * 1000),
+  ]
+  const group = await join(alice, bob, 'office')
+  const { invite } = await alice.messenger.commands.createInvite({ group })
+  const events = 70
+  await carol.messenger.commands.joinGroup({ invite })
+  await carol.until(([one]) => one!.joined)
+  await carol.messenger.operator.setReachable({ peers: [] })
+  for (let i = 0; i < events; i++) await carol.messenger.commands.post({ group, text: `${i}` })
+  await carol.messenger.operator.setReachable({ peers: 'all' })
+  const rejected = async () => (await alice.messenger.operator.getDiagnostics()).rejected
+  await until(alice.messenger, async () => ((await rejected())['unknown-device'] ?? 0) >= events)
+  expect((await rejected())['too-many-refused']).toBeUndefined()
+  expect(await messagesOf(alice, group)).toEqual([])
+  await alice.messenger.commands.post({ group, text: 'meanwhile' })
+  await untilShown(bob, group, 'meanwhile')
 })
