@@ -188,9 +188,12 @@ export class Engine {
     return true
   }
 
-  /** Events waiting for earlier ones, oldest first. */
+  /**
+   * Events waiting for earlier ones, oldest first. Those of forked devices are left out: nobody waits for what will be
+   * hidden, and what somebody's event needs of them shows up in that event.
+   */
   pending(): Pending[] {
-    return [...this.#buffer.values()]
+    return [...this.#buffer.values()].filter(({ event }) => !this.history.forks.has(event.tag))
   }
 
   /** Something is held back because of its date alone. */
@@ -205,7 +208,7 @@ export class Engine {
       if (seq > this.history.chain(tag, 'm').length && seq > (furthest.get(tag) ?? 0)) furthest.set(tag, seq)
     }
     const here = new Map<DeviceTag, number>()
-    for (const { event } of this.#buffer.values()) {
+    for (const { event } of this.pending()) {
       if (chainOf(event.kind) === 'c') continue
       tell(event.tag, event.seq - 1)
       for (const dot of event.deps) tell(dot.tag, dot.seq)

@@ -1,6 +1,5 @@
 /**
- * Runs sync sessions over streams: one at a time per peer and group that this side started, and as many as the network
- * admits that others started. Reading and sending go on side by side, or two full peers would wait for each other.
+ * Runs sync sessions over streams, one at a time per peer and group, whoever began it. Reading and sending go on side by side, or two full peers would wait for each other.
  */
 import type { GroupId } from '../api/contract.ts'
 import { EVENTS_FRAME_SIZE_BYTES, MAX_REJECTED_PER_SESSION } from '../core/limits.ts'
@@ -41,6 +40,10 @@ export type SyncFault = 'bad-frame' | 'unexpected-frame' | 'not-admitted' | 'too
 
 const FIRST_FRAME_TIMEOUT_MS = 10_000
 const MAX_SENT_FRAMES_WAITING = 64
+/** Events taken in before the event loop turns: some 10 ms. */
+const EVENTS_PER_TURN = 64
+
+const slotOf = (group: GroupId, peer: PeerKey): string => `${group} ${peer}`
 
 class Fault extends Error {
   readonly reason: SyncFault
@@ -52,7 +55,10 @@ class Fault extends Error {
 
 export class Syncing {
   readonly #parts: SyncParts
-  readonly #running = new Set<string>()
+  /** Sessions that this side began, by slot; they never reject. */
+  readonly #initiated = new Map<string, Promise<void>>()
+  /** How many sessions the other side began, by slot. */
+  readonly #answered = new Map<string, number>()
   readonly #again = new Set<string>()
   readonly #streams = new Set<FrameStream>()
   #stopped = false
@@ -63,34 +69,55 @@ export class Syncing {
 
   /** Starts a session soon; when one runs already, one more follows it. Failures are the next session's business. */
   start(group: GroupId, peer: PeerKey): void {
-    const slot = `${group} ${peer}`
+    const slot = slotOf(group, peer)
     if (this.#stopped) return
-    if (this.#running.has(slot)) return void this.#again.add(slot)
-    this.#running.add(slot)
-    void this.#initiate(group, peer).finally(() => {
-      this.#running.delete(slot)
-      if (this.#again.delete(slot)) this.start(group, peer)
+    if (this.#initiated.has(slot) || this.#answered.has(slot)) return void this.#again.add(slot)
+    const session = this.#initiate(group, peer).finally(() => {
+      this.#initiated.delete(slot)
+      this.#startAgain(group, peer)
     })
+    this.#initiated.set(slot, session)
   }
 
   /** Answers a stream that a peer opened. Never throws. */
   async answer(stream: FrameStream): Promise<void> {
+    const { peer } = stream
+    let group: GroupId | undefined
     await this.#run(stream, async (frames) => {
       const first = await frames.next()
       if (!first) throw new Error('ended before it began')
       if (first.type !== 'hello') throw new Fault('bad-frame')
-      const group = this.#groupWith(stream.peer, first.proof)
-      if (!group) {
+      const admittedTo = this.#groupWith(peer, first.proof)
+      if (!admittedTo) {
         await stream.send(encodeFrame({ type: 'refuse' }))
         throw new Fault('not-admitted')
       }
+      // Both began at once, and would give each other everything twice: the smaller key's session goes first.
+      const own = this.#initiated.get(slotOf(admittedTo, peer))
+      if (own && this.#parts.network.self < peer) await own
+      group = admittedTo
+      this.#countAnswered(group, peer, 1)
       return { group, first }
     })
+    if (group === undefined) return
+    this.#countAnswered(group, peer, -1)
+    this.#startAgain(group, peer)
   }
 
   stop(): void {
     this.#stopped = true
     for (const stream of this.#streams) stream.abort('the app is closing')
+  }
+
+  #countAnswered(group: GroupId, peer: PeerKey, change: 1 | -1): void {
+    const slot = slotOf(group, peer)
+    const count = (this.#answered.get(slot) ?? 0) + change
+    if (count > 0) this.#answered.set(slot, count)
+    else this.#answered.delete(slot)
+  }
+
+  #startAgain(group: GroupId, peer: PeerKey): void {
+    if (this.#again.delete(slotOf(group, peer))) this.start(group, peer)
   }
 
   async #initiate(group: GroupId, peer: PeerKey): Promise<void> {
@@ -113,6 +140,8 @@ export class Syncing {
       const { group, first } = await admit(frames)
       await this.#converse(stream, frames, group, first)
       await stream.close()
+      // The other side closes when it has taken in everything: only then is its clock worth asking for again.
+      if (await frames.next()) throw new Fault('unexpected-frame')
     } catch (error) {
       if (error instanceof Fault) this.#parts.onFault(stream.peer, error.reason)
       stream.abort(error instanceof Error ? error.message : 'failed')
@@ -154,10 +183,12 @@ export class Syncing {
             await carryOut(session.streamed())
           })
         else if (effect.type === 'receive') {
-          const outcome = log.receive(effect.events, peer, nowMs())
-          refused += outcome.refused
-          if (refused > MAX_REJECTED_PER_SESSION) throw new Fault('too-many-refused')
-          await outcome.written
+          for (let i = 0; i < effect.events.length; i += EVENTS_PER_TURN) {
+            const outcome = log.receive(effect.events.slice(i, i + EVENTS_PER_TURN), peer, nowMs())
+            refused += outcome.refused
+            if (refused > MAX_REJECTED_PER_SESSION) throw new Fault('too-many-refused')
+            await outcome.written
+          }
         } else if (effect.type === 'addresses') {
           const decoder = new TextDecoder()
           this.#parts.onAddresses(
