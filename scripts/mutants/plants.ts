@@ -8,21 +8,21 @@ export interface Plant {
 }
 
 const ENGINE = 'src-main/core/engine.ts'
+const CITATIONS = 'src-main/core/citations.ts'
 const HISTORY = 'src-main/core/history.ts'
 const SYNC = 'src-main/core/sync.ts'
 
 export const PLANTS: readonly Plant[] = [
   {
     name: 'nobody waits for what an event cites',
-    file: ENGINE,
-    find: "for (const dot of deps) if (!this.history.at(dot.tag, 'm', dot.seq)) return",
-    replace:
-      "for (const dot of deps) if (dot.seq > 1_000_000 && !this.history.at(dot.tag, 'm', dot.seq)) return",
+    file: CITATIONS,
+    find: "for (const dot of deps) if (!history.at(dot.tag, 'm', dot.seq)) return",
+    replace: "for (const dot of deps) if (dot.seq > 1_000_000 && !history.at(dot.tag, 'm', dot.seq)) return",
   },
   {
     name: 'control heads are not waited for',
-    file: ENGINE,
-    find: 'for (const id of controlHeads ?? []) if (!this.history.get(id)) return { id }',
+    file: CITATIONS,
+    find: 'for (const id of controlHeads ?? []) if (!history.get(id)) return { id }',
     replace: '',
   },
   {
@@ -33,14 +33,14 @@ export const PLANTS: readonly Plant[] = [
   },
   {
     name: 'a commitment may be anything',
-    file: ENGINE,
+    file: CITATIONS,
     find: 'if (equalBytes(commit, commitTo(',
     replace: 'if (seq < 1_000_000 || equalBytes(commit, commitTo(',
   },
   {
     name: 'dates may shrink along citations',
     file: ENGINE,
-    find: "if (event.hlc <= parent.hlc) return 'clock-not-growing'",
+    find: "if (event.hlc <= parent.hlc) return { reason: 'clock-not-growing' }",
     replace: '',
   },
   {
@@ -52,8 +52,8 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'what was dated ahead is never due',
     file: ENGINE,
-    find: 'if (event.hlc > hlcAt(nowMs + MAX_FUTURE_MS)) continue',
-    replace: 'if (nowMs > 0) continue',
+    find: 'for (const { event, from } of this.#future.takeDue(nowMs))',
+    replace: 'for (const { event, from } of this.#future.takeDue(0))',
   },
   {
     name: 'copies are verified again',
@@ -65,14 +65,14 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'events of devices that are not known yet are dropped',
     file: ENGINE,
-    find: 'this.#hold(event.tag, bytes, from)',
+    find: 'this.#strangers.hold(event.tag, bytes, from)',
     replace: '',
   },
   {
     name: 'nobody asks for gaps',
     file: ENGINE,
-    find: "if (width) effects.push({ type: 'ask', width, sources: [...sources] })",
-    replace: 'void [width, sources]',
+    find: "if (question) effects.push({ type: 'ask', ...question })",
+    replace: 'void question',
   },
   {
     name: 'an event cites what it has already covered',

@@ -4,12 +4,12 @@
  * storage, windows) is not here: world.ts steps all of it, for a few people.
  */
 import { toHex } from '../../src-main/core/bytes.ts'
-import { isShown, type Effect } from '../../src-main/core/engine.ts'
+import type { Effect } from '../../src-main/core/engine.ts'
 import { commitTo, deviceTag, encodeEvent, KIND, orderingBytes } from '../../src-main/core/event.ts'
 import { hlcAt, hlcTimeMs } from '../../src-main/core/hlc.ts'
 import { MAX_FUTURE_MS } from '../../src-main/core/limits.ts'
 import { encodeCreate, encodeJoin, joinStatement } from '../../src-main/core/members.ts'
-import { timelineKey } from '../../src-main/core/timeline.ts'
+import { isShown, timelineKey } from '../../src-main/core/timeline.ts'
 import type { Crypto } from '../../src-main/crypto/crypto.ts'
 import { encodeMessage, encodeReaction } from '../../src-main/messenger/content.ts'
 import { traceEnd, traceLine, writeTraceFile } from '../../src-main/messenger/trace.ts'

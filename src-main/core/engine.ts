@@ -10,9 +10,10 @@
  * "Lightweight Causal and Atomic Group Multicast" (1991), with the reduced deltas of core/clock.ts.
  */
 import type { DeviceTag, EventId, GroupId } from '../api/contract.ts'
-import { equalBytes, fromHex } from './bytes.ts'
+import { fromHex } from './bytes.ts'
+import { bind, controlFrontier, firstMissing, tipsToCite } from './citations.ts'
 import { Clocks } from './clock.ts'
-import { DeliveryBuffer, type Pending, type Watch } from './delivery.ts'
+import { DeliveryBuffer, type Pending } from './delivery.ts'
 import {
   chainOf,
   commitTo,
@@ -20,26 +21,16 @@ import {
   encodeEvent,
   KIND,
   type DecodeResult,
-  type Dot,
   type Event,
   type Sha256,
 } from './event.ts'
-import { hlcAt, nextHlc } from './hlc.ts'
+import { GapQuestions, gapsOf, type Gap, type Question } from './gaps.ts'
+import { Future, Strangers } from './held.ts'
+import { nextHlc } from './hlc.ts'
 import { History, type Entry } from './history.ts'
-import {
-  GAP_ASK_ALL_AFTER_MS,
-  GAP_ASK_MORE_AFTER_MS,
-  GAP_ASK_SOURCE_AFTER_MS,
-  MAX_BRANCH_CHOICES,
-  MAX_CONTROL_HEADS,
-  MAX_DEPS,
-  MAX_FUTURE_EVENTS,
-  MAX_FUTURE_MS,
-  MAX_HELD_EVENTS,
-  MAX_HELD_PER_DEVICE,
-  MAX_PENDING_AGE_MS,
-} from './limits.ts'
+import { MAX_PENDING_AGE_MS } from './limits.ts'
 import { Roster, type Verify } from './members.ts'
+import type { Reason } from './reasons.ts'
 
 /** The pure functions the engine is built on, and who this device is. */
 export interface EngineParts {
@@ -57,45 +48,6 @@ export type Input =
   | { type: 'receive'; bytes: Uint8Array; from: string; nowMs: number }
   | { type: 'append'; kind: number; body: Uint8Array; covers?: EventId | undefined; nowMs: number }
   | { type: 'tick'; nowMs: number }
-
-/** Why bytes of a peer were not taken. */
-export type Reason =
-  | 'oversized'
-  | 'unknown-version'
-  | 'malformed'
-  | 'bad-signature'
-  | 'forked-device'
-  | 'commit-mismatch'
-  | 'clock-not-growing'
-  | 'bad-control-head'
-  | 'not-a-member'
-  | 'bad-membership-proof'
-  | 'unknown-device'
-  | 'buffer-full'
-  | 'too-far-ahead'
-  | 'expired'
-
-/** Reasons that whoever hands the bytes on could have seen without knowing anything else. */
-const PROVABLE: ReadonlySet<Reason> = new Set(['oversized', 'unknown-version', 'malformed', 'bad-signature'])
-
-/** Whether a neighbour that forwards such bytes is provably at fault. */
-export function isProvablyBad(reason: Reason): boolean {
-  return PROVABLE.has(reason)
-}
-
-/** Reasons that lie with this device and this moment: an honest neighbour hands over such events too. */
-const PASSING: ReadonlySet<Reason> = new Set([
-  'forked-device',
-  'unknown-device',
-  'buffer-full',
-  'too-far-ahead',
-  'expired',
-])
-
-/** Whether the event may be taken at another time, or by another device. */
-export function isPassing(reason: Reason): boolean {
-  return PASSING.has(reason)
-}
 
 export type Effect =
   /** Hand on, in this order. */
@@ -115,16 +67,10 @@ export type Effect =
   /** Not taken. from is undefined when nobody in particular is at fault (expired). */
   | { type: 'refuse'; reason: Reason; from: string | undefined }
   /** Something is missing for long enough: sync with these neighbours, or with two more, or with all. */
-  | { type: 'ask'; width: 'source' | 'more' | 'all'; sources: string[] }
+  | ({ type: 'ask' } & Question)
 
 /** Two events of one place; an entry stands for an event that was delivered. */
 export type Proof = readonly [Event | Entry, Event]
-
-/** What is known to be missing of one device. */
-export interface Gap {
-  tag: DeviceTag
-  count: number
-}
 
 export class Engine {
   readonly history = new History()
@@ -133,16 +79,13 @@ export class Engine {
   readonly #parts: EngineParts
   readonly #decode: (bytes: Uint8Array) => DecodeResult
   readonly #buffer = new DeliveryBuffer()
-  /** Events of devices that the roster does not know yet. */
-  readonly #held = new Map<DeviceTag, { bytes: Uint8Array; from: string }[]>()
-  #heldCount = 0
-  readonly #future = new Map<EventId, { event: Event; from: string }>()
+  readonly #strangers = new Strangers()
+  readonly #future = new Future()
+  readonly #questions = new GapQuestions()
   /** Forked devices, and when an event last came that depends on something of theirs which is not here. */
   readonly #wanted = new Map<DeviceTag, number>()
   /** Control frontier that this device's last message has seen, as a text. */
   #citedControl = ''
-  /** Questions asked so far about what waits of a device. */
-  readonly #asked = new Map<DeviceTag, number>()
 
   constructor(parts: EngineParts) {
     this.#parts = parts
@@ -167,13 +110,12 @@ export class Engine {
     const decoded = this.#decode(bytes)
     if ('reason' in decoded) return decoded
     const { event } = decoded
-    if (this.#firstMissing(event)) return { reason: 'gap' }
-    const bound = this.#bind(event)
-    const reason = typeof bound === 'string' ? bound : this.#fault(event, bound)
-    if (typeof bound === 'string' || reason) return { reason: reason as Reason }
+    if (firstMissing(event, this.history)) return { reason: 'gap' }
+    const checked = this.#check(event)
+    if ('reason' in checked) return checked
     const { tag, kind, seq } = event
     if (this.history.at(tag, chainOf(kind), seq)) this.history.forks.add(tag)
-    const entry = this.#accept(event, bound)
+    const entry = this.#accept(event, checked.parents)
     this.history.forks.noteDelivered(entry)
     this.roster.refresh()
     return { event, entry }
@@ -203,21 +145,7 @@ export class Engine {
 
   /** How many events of which device are known to exist and missing here. */
   gaps(): Gap[] {
-    const furthest = new Map<DeviceTag, number>()
-    const tell = (tag: DeviceTag, seq: number) => {
-      if (seq > this.history.chain(tag, 'm').length && seq > (furthest.get(tag) ?? 0)) furthest.set(tag, seq)
-    }
-    const here = new Map<DeviceTag, number>()
-    for (const { event } of this.pending()) {
-      if (chainOf(event.kind) === 'c') continue
-      tell(event.tag, event.seq - 1)
-      for (const dot of event.deps) tell(dot.tag, dot.seq)
-      here.set(event.tag, (here.get(event.tag) ?? 0) + 1)
-    }
-    return [...furthest].map(([tag, seq]) => ({
-      tag,
-      count: Math.max(1, seq - this.history.chain(tag, 'm').length - (here.get(tag) ?? 0)),
-    }))
+    return gapsOf(this.pending(), this.history)
   }
 
   #receive({ bytes, from, nowMs }: Input & { type: 'receive' }, effects: Effect[]): void {
@@ -230,15 +158,15 @@ export class Engine {
       return void effects.push({ type: 'duplicate', id: event.id })
     const key = this.roster.keyOf(event)
     if (!key) {
-      this.#hold(event.tag, bytes, from)
+      this.#strangers.hold(event.tag, bytes, from)
       return void refuse('unknown-device')
     }
     if (!verify(event.signature, fromHex(event.id), key)) return void refuse('bad-signature')
     if (event.tag === this.#parts.self && event.kind !== KIND.create)
       effects.push({ type: 'ownUnknown', event })
     this.#lookForFork(event, nowMs, effects)
-    if (event.hlc > hlcAt(nowMs + MAX_FUTURE_MS)) {
-      if (this.#future.size < MAX_FUTURE_EVENTS) this.#future.set(event.id, { event, from })
+    if (!this.#future.isDue(event, nowMs)) {
+      this.#future.add(event, from)
       return void refuse('too-far-ahead')
     }
     this.#insert(event, from, nowMs, effects)
@@ -257,21 +185,20 @@ export class Engine {
         refuse('forked-device')
         continue
       }
-      const watch = this.#firstMissing(event)
+      const watch = firstMissing(event, this.history)
       if (watch) {
         this.#want(event, nowMs)
         if (!this.#buffer.add({ event, from, sinceMs, watch })) refuse('buffer-full')
         else if (event === first) effects.push({ type: 'wait', event })
         continue
       }
-      const bound = this.#bind(event)
-      const fault = typeof bound === 'string' ? bound : this.#fault(event, bound)
-      if (typeof bound === 'string' || fault) {
-        if (fault === 'commit-mismatch') this.#want(event, nowMs)
-        refuse(fault as Reason)
+      const checked = this.#check(event)
+      if ('reason' in checked) {
+        if (checked.reason === 'commit-mismatch') this.#want(event, nowMs)
+        refuse(checked.reason)
         continue
       }
-      const entry = this.#accept(event, bound)
+      const entry = this.#accept(event, checked.parents)
       effects.push({ type: 'deliver', event, entry })
       const entries = forks.noteDelivered(entry)
       if (entries.length > 0) {
@@ -291,7 +218,7 @@ export class Engine {
     const other =
       this.history.at(tag, chainOf(kind), seq) ??
       this.#buffer.ofDevice(tag).find(isSibling) ??
-      [...this.#future.values()].find((held) => isSibling(held.event))?.event
+      this.#future.find(isSibling)
     if (!other) return
     const hidden = this.history.forks.add(tag)
     this.roster.refresh()
@@ -307,38 +234,16 @@ export class Engine {
     for (const forked of forks.tags) if (forked !== tag) this.#wanted.set(forked, nowMs)
   }
 
-  /** The one predecessor to wait for, in the order own previous, dots, control heads. */
-  #firstMissing({ tag, kind, seq, deps, controlHeads }: Event): Watch | undefined {
-    const chain = chainOf(kind)
-    if (seq > 1 && !this.history.at(tag, chain, seq - 1)) return { tag, chain, seq: seq - 1 }
-    for (const dot of deps) if (!this.history.at(dot.tag, 'm', dot.seq)) return { ...dot, chain: 'm' }
-    for (const id of controlHeads ?? []) if (!this.history.get(id)) return { id }
-    return undefined
-  }
-
   /**
-   * The delivered events that an event cites, as History.parentsOf() gives them. Where a device forked, a place does
-   * not tell which event is meant; the commitment does.
+   * What an event cites, or what is wrong with it. All of its past is here; nothing else is looked at, so all devices
+   * agree.
    */
-  #bind({ tag, kind, seq, deps, controlHeads, commit }: Event): Entry[] | Reason {
-    const { history } = this
-    const places = deps.map((dot) => history.all(dot.tag, 'm', dot.seq))
-    if (seq > 1) places.unshift(history.all(tag, chainOf(kind), seq - 1))
-    const heads = (controlHeads ?? []).map((id) => history.get(id)!)
-    if (heads.some((head) => chainOf(head.kind) !== 'c')) return 'bad-control-head'
-    for (const cited of choices(places, MAX_BRANCH_CHOICES)) {
-      const ids = cited.map(({ id }) => id)
-      const previous = seq > 1 ? ids.shift() : undefined
-      if (equalBytes(commit, commitTo(previous, ids, controlHeads, this.#parts.sha256)))
-        return [...cited, ...heads]
-    }
-    return 'commit-mismatch'
-  }
-
-  /** What is wrong with an event whose past is here. Looks at the event and its past only, so all devices agree. */
-  #fault(event: Event, parents: readonly Entry[]): Reason | undefined {
-    for (const parent of parents) if (event.hlc <= parent.hlc) return 'clock-not-growing'
-    return this.roster.judge(event)
+  #check(event: Event): { parents: Entry[] } | { reason: Reason } {
+    const bound = bind(event, this.history, this.#parts.sha256)
+    if ('reason' in bound) return bound
+    for (const parent of bound.parents) if (event.hlc <= parent.hlc) return { reason: 'clock-not-growing' }
+    const reason = this.roster.judge(event)
+    return reason ? { reason } : bound
   }
 
   #accept(event: Event, parents: readonly Entry[]): Entry {
@@ -354,9 +259,9 @@ export class Engine {
     const seq = this.history.chain(self, chainOf(kind)).length + 1
     const previous = this.history.previousOf({ tag: self, kind, seq })
     const isControl = chainOf(kind) === 'c'
-    const deps = isControl ? [] : this.#tips(previous, covers)
+    const deps = isControl ? [] : tipsToCite(previous, covers, this.history, this.clocks)
     const depIds = deps.map((dot) => this.history.at(dot.tag, 'm', dot.seq)!.id)
-    const frontier = this.#controlFrontier()
+    const frontier = controlFrontier(this.history)
     const cites = frontier.length > 0 && (isControl || frontier.join() !== this.#citedControl)
     const controlHeads = cites ? frontier : undefined
     const event = encodeEvent(
@@ -378,114 +283,25 @@ export class Engine {
     this.#insert(event, self, nowMs, effects)
   }
 
-  /**
-   * The tips to cite: heads that the own previous event does not cover, but nothing of forked devices. With more than MAX_DEPS, the oldest, but
-   * first one that covers the event this one answers.
-   */
-  #tips(previous: Entry | undefined, covers: EventId | undefined): Dot[] {
-    const { heads, forks } = this.history
-    const tips = [...heads.values()].filter((head) => head !== previous && !forks.has(head.tag))
-    const oldestFirst = tips.sort((a, b) => (a.hlc < b.hlc ? -1 : a.hlc > b.hlc ? 1 : a.tag < b.tag ? -1 : 1))
-    const target = covers === undefined ? undefined : this.history.get(covers)
-    if (tips.length > MAX_DEPS && target) {
-      const covering = tips.findIndex((tip) => tip === target || this.clocks.happensBefore(target, tip))
-      if (covering >= MAX_DEPS) tips.unshift(...tips.splice(covering, 1))
-    }
-    return oldestFirst
-      .slice(0, MAX_DEPS)
-      .map(({ tag, seq }) => ({ tag, seq }))
-      .sort((a, b) => (a.tag < b.tag ? -1 : 1))
-  }
-
-  #controlFrontier(): EventId[] {
-    return [...this.history.controlHeads.values()]
-      .filter((head) => !this.history.forks.has(head.tag))
-      .sort((a, b) => (a.hlc < b.hlc ? -1 : 1))
-      .slice(0, MAX_CONTROL_HEADS)
-      .map((entry) => entry.id)
-      .sort()
-  }
-
   #tick(nowMs: number, effects: Effect[]): void {
-    for (const [id, { event, from }] of this.#future) {
-      if (event.hlc > hlcAt(nowMs + MAX_FUTURE_MS)) continue
-      this.#future.delete(id)
-      this.#insert(event, from, nowMs, effects)
-    }
+    for (const { event, from } of this.#future.takeDue(nowMs)) this.#insert(event, from, nowMs, effects)
     for (const [tag, sinceMs] of this.#wanted)
       if (nowMs - sinceMs > MAX_PENDING_AGE_MS) this.#wanted.delete(tag)
     for (let expired = this.#buffer.expire(nowMs); expired > 0; expired--)
       effects.push({ type: 'refuse', reason: 'expired', from: undefined })
-    this.#askForGaps(nowMs, effects)
-  }
-
-  /**
-   * Per author of what waits, one question per stage of its oldest gap: its sources first, then two more peers, then all,
-   * then all again after twice as long each time. So a member who plants what can never be delivered makes nobody ask
-   * for long, and holds up no question about anybody else.
-   */
-  #askForGaps(nowMs: number, effects: Effect[]): void {
-    const gaps = new Map<DeviceTag, { ageMs: number; sources: Set<string> }>()
-    for (const { event, sinceMs, from } of this.#buffer.values()) {
-      const ageMs = nowMs - sinceMs
-      if (ageMs < GAP_ASK_SOURCE_AFTER_MS) continue
-      const gap = gaps.get(event.tag) ?? { ageMs, sources: new Set() }
-      gap.ageMs = Math.max(gap.ageMs, ageMs)
-      gap.sources.add(from)
-      gaps.set(event.tag, gap)
-    }
-    for (const tag of this.#asked.keys()) if (!gaps.has(tag)) this.#asked.delete(tag)
-    let widest = -1
-    const sources = new Set<string>()
-    for (const [tag, gap] of gaps) {
-      const stage = this.#asked.get(tag) ?? 0
-      const dueAfterMs = [GAP_ASK_SOURCE_AFTER_MS, GAP_ASK_MORE_AFTER_MS][stage]
-      if (gap.ageMs < (dueAfterMs ?? GAP_ASK_ALL_AFTER_MS * 2 ** (stage - 2))) continue
-      this.#asked.set(tag, stage + 1)
-      widest = Math.max(widest, Math.min(stage, 2))
-      for (const source of gap.sources) sources.add(source)
-    }
-    const width = (['source', 'more', 'all'] as const)[widest]
-    if (width) effects.push({ type: 'ask', width, sources: [...sources] })
-  }
-
-  #hold(tag: DeviceTag, bytes: Uint8Array, from: string): void {
-    const held = this.#held.get(tag) ?? []
-    if (this.#heldCount >= MAX_HELD_EVENTS || held.length >= MAX_HELD_PER_DEVICE) return
-    held.push({ bytes, from })
-    this.#held.set(tag, held)
-    this.#heldCount++
+    const question = this.#questions.next(this.#buffer.values(), nowMs)
+    if (question) effects.push({ type: 'ask', ...question })
   }
 
   /** Looks again at what a device sent before it was known. */
   #release(tag: DeviceTag, nowMs: number, effects: Effect[]): void {
-    const held = this.#held.get(tag)
-    if (!held || !this.roster.knows(tag)) return
-    this.#held.delete(tag)
-    this.#heldCount -= held.length
-    for (const { bytes, from } of held) this.#receive({ type: 'receive', bytes, from, nowMs }, effects)
+    if (!this.roster.knows(tag)) return
+    for (const { bytes, from } of this.#strangers.release(tag))
+      this.#receive({ type: 'receive', bytes, from, nowMs }, effects)
   }
 }
 
 /** Different events of one place in a device's chain: the device forked. */
 function areSiblings(a: Event, b: Event): boolean {
   return a.id !== b.id && a.tag === b.tag && a.seq === b.seq && chainOf(a.kind) === chainOf(b.kind)
-}
-
-/** One of each, in all ways; no more than limit ways. */
-function* choices<T>(places: readonly (readonly T[])[], limit: number): Generator<T[]> {
-  const total = places.reduce((product, place) => product * place.length, 1)
-  for (let way = 0; way < Math.min(total, limit); way++) {
-    let rest = way
-    yield places.map((place) => {
-      const choice = place[rest % place.length]!
-      rest = Math.floor(rest / place.length)
-      return choice
-    })
-  }
-}
-
-/** The body kinds whose events are shown in the timeline; the rest changes what is shown. */
-export function isShown(kind: number): boolean {
-  return kind === KIND.message || kind === KIND.notice || kind === KIND.create || kind === KIND.join
 }

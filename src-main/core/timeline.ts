@@ -8,7 +8,7 @@
  *        └── c1              hlc 11            timeline: a1 c1 b1 a2, on every device, in whatever order they came
  */
 import type { TimelineKey } from '../api/contract.ts'
-import { chainOf, type EventFields } from './event.ts'
+import { chainOf, KIND, type EventFields } from './event.ts'
 
 /** Hex text of fixed width: compare as strings. */
 export function timelineKey({
@@ -23,3 +23,8 @@ export function timelineKey({
 
 /** Length of every timeline key, in hex digits. */
 export const TIMELINE_KEY_LENGTH = 48
+
+/** The body kinds whose events are shown in the timeline; the rest changes what is shown. */
+export function isShown(kind: number): boolean {
+  return kind === KIND.message || kind === KIND.notice || kind === KIND.create || kind === KIND.join
+}

@@ -10,20 +10,12 @@
 import type { DeviceTag, EventId, GroupId, TimelineKey } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
 import { concat } from '../core/bytes.ts'
-import {
-  Engine,
-  isPassing,
-  isProvablyBad,
-  isShown,
-  type Effect,
-  type EngineParts,
-  type Proof,
-  type Reason,
-} from '../core/engine.ts'
+import { Engine, type Effect, type EngineParts, type Proof } from '../core/engine.ts'
 import { chainOf, decodeEvent, orderingBytes, type Event } from '../core/event.ts'
 import type { Entry } from '../core/history.ts'
+import { isPassing, isProvablyBad, type Reason } from '../core/reasons.ts'
 import { decodeEvents, encodeEvents } from '../core/sync.ts'
-import { timelineKey } from '../core/timeline.ts'
+import { isShown, timelineKey } from '../core/timeline.ts'
 import type { Verdict } from '../network/network.ts'
 import {
   decodeN,

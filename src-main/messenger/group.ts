@@ -10,12 +10,11 @@ import type {
   TimelineKey,
 } from '../api/contract.ts'
 import { toHex } from '../core/bytes.ts'
-import { isShown } from '../core/engine.ts'
 import { KIND, type Event } from '../core/event.ts'
 import { hlcTimeMs } from '../core/hlc.ts'
 import type { Entry } from '../core/history.ts'
 import { PREVIEW_AFTER_MS } from '../core/limits.ts'
-import { timelineKey } from '../core/timeline.ts'
+import { isShown, timelineKey } from '../core/timeline.ts'
 import { decodeN, reactionRange, timelineIndexKey, timelineRange } from '../storage/keys.ts'
 import type { Storage } from '../storage/storage.ts'
 import { decodeMessage, decodeReaction, readableName } from './content.ts'

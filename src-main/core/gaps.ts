@@ -1,0 +1,75 @@
+/**
+ * What is known to be missing here, because something that waits cites it; and when to ask whom for it.
+ */
+import type { DeviceTag } from '../api/contract.ts'
+import type { Pending } from './delivery.ts'
+import { chainOf } from './event.ts'
+import type { History } from './history.ts'
+import { GAP_ASK_ALL_AFTER_MS, GAP_ASK_MORE_AFTER_MS, GAP_ASK_SOURCE_AFTER_MS } from './limits.ts'
+
+/** What is known to be missing of one device. */
+export interface Gap {
+  tag: DeviceTag
+  count: number
+}
+
+/** Sync with these neighbours, or with two more, or with all. */
+export interface Question {
+  width: 'source' | 'more' | 'all'
+  sources: string[]
+}
+
+/** How many events of which device are known to exist, by what waits, and missing here. */
+export function gapsOf(pending: Iterable<Pending>, history: History): Gap[] {
+  const furthest = new Map<DeviceTag, number>()
+  const tell = (tag: DeviceTag, seq: number) => {
+    if (seq > history.chain(tag, 'm').length && seq > (furthest.get(tag) ?? 0)) furthest.set(tag, seq)
+  }
+  const here = new Map<DeviceTag, number>()
+  for (const { event } of pending) {
+    if (chainOf(event.kind) === 'c') continue
+    tell(event.tag, event.seq - 1)
+    for (const dot of event.deps) tell(dot.tag, dot.seq)
+    here.set(event.tag, (here.get(event.tag) ?? 0) + 1)
+  }
+  return [...furthest].map(([tag, seq]) => ({
+    tag,
+    count: Math.max(1, seq - history.chain(tag, 'm').length - (here.get(tag) ?? 0)),
+  }))
+}
+
+/**
+ * Per author of what waits, one question per stage of its oldest gap: its sources first, then two more peers, then all,
+ * then all again after twice as long each time. So a member who plants what can never be delivered makes nobody ask
+ * for long, and holds up no question about anybody else.
+ */
+export class GapQuestions {
+  /** Questions asked so far about what waits of a device. */
+  readonly #asked = new Map<DeviceTag, number>()
+
+  /** The question that is due now, if any. */
+  next(pending: Iterable<Pending>, nowMs: number): Question | undefined {
+    const gaps = new Map<DeviceTag, { ageMs: number; sources: Set<string> }>()
+    for (const { event, sinceMs, from } of pending) {
+      const ageMs = nowMs - sinceMs
+      if (ageMs < GAP_ASK_SOURCE_AFTER_MS) continue
+      const gap = gaps.get(event.tag) ?? { ageMs, sources: new Set() }
+      gap.ageMs = Math.max(gap.ageMs, ageMs)
+      gap.sources.add(from)
+      gaps.set(event.tag, gap)
+    }
+    for (const tag of this.#asked.keys()) if (!gaps.has(tag)) this.#asked.delete(tag)
+    let widest = -1
+    const sources = new Set<string>()
+    for (const [tag, gap] of gaps) {
+      const stage = this.#asked.get(tag) ?? 0
+      const dueAfterMs = [GAP_ASK_SOURCE_AFTER_MS, GAP_ASK_MORE_AFTER_MS][stage]
+      if (gap.ageMs < (dueAfterMs ?? GAP_ASK_ALL_AFTER_MS * 2 ** (stage - 2))) continue
+      this.#asked.set(tag, stage + 1)
+      widest = Math.max(widest, Math.min(stage, 2))
+      for (const source of gap.sources) sources.add(source)
+    }
+    const width = (['source', 'more', 'all'] as const)[widest]
+    return width && { width, sources: [...sources] }
+  }
+}
