@@ -5,6 +5,8 @@
  *    is looked at again, and may then watch the next. So a delivery costs O(events it wakes), however many
  *    undeliverable events a hostile member has planted.
  * 2. The buffer never exceeds the MAX_PENDING_* limits; what is evicted is fetched again by sync.
+ * 3. Nothing waits longer than MAX_PENDING_AGE_MS: what an event cites may be lost for everybody, with its author's disk.
+ *    Then a group is settled when the last such event has been dropped.
  */
 import type { DeviceTag, EventId } from '../api/contract.ts'
 import type { Chain, Event } from './event.ts'

@@ -6,8 +6,9 @@ import { expect, onTestFinished, test } from 'vitest'
 import { makeFastCrypto } from '../../scripts/sim/fast-crypto.ts'
 import { Random } from '../../scripts/sim/random.ts'
 import { World, type Person } from '../../scripts/sim/world.ts'
+import { MAX_PENDING_AGE_MS } from '../../src-main/core/limits.ts'
 
-const SEEDS = Array.from({ length: 20 }, (_, i) => i + 1)
+const SEEDS = Array.from({ length: 60 }, (_, i) => i + 1)
 
 async function makeWorld(seed: number): Promise<World> {
   const world = new World({
@@ -46,14 +47,22 @@ test.each(SEEDS)(
     const [alice, bob, carol, dave, mallory] = people as [Person, Person, Person, Person, Person]
     const honest = [alice, bob, carol, dave]
     const kept: string[] = []
+    /** What mallory wrote since she was last switched on. */
+    let branch: string[] = []
     const talk = async (turns: number, speakers: Person[]) => {
       for (let i = 0; i < turns; i++) {
         const speaker = random.pick(speakers)
         const id = await write(world, speaker)
-        if (speaker !== mallory) kept.push(id)
+        if (speaker === mallory) branch.push(id)
+        else kept.push(id)
         await world.run(random.between(0, 400))
       }
     }
+    /** A branch that only she has is gone with her, and then there is no fork: see below. */
+    const untilHeard = (others: Person[]) =>
+      world.runUntil(async () =>
+        others.every(({ delivered }) => delivered.some(({ id }) => branch.includes(id))),
+      )
     await talk(5, people)
     await world.runUntil(() => world.isQuiet())
     await world.switchOff(mallory)
@@ -65,8 +74,9 @@ test.each(SEEDS)(
       [alice, bob, mallory],
       [carol, dave],
     ])
-    await write(world, mallory)
+    branch = [await write(world, mallory)]
     await talk(8, [alice, bob, mallory])
+    await untilHeard([alice, bob])
     await world.switchOff(mallory)
     mallory.disk = backup
     await world.switchOn(mallory)
@@ -74,8 +84,9 @@ test.each(SEEDS)(
       [alice, bob],
       [carol, dave, mallory],
     ])
-    await write(world, mallory)
+    branch = [await write(world, mallory)]
     await talk(8, [alice, bob, carol, dave, mallory])
+    await untilHeard([carol, dave])
     if (random.chance(0.5)) await world.switchOff(mallory)
     if (random.chance(0.5)) {
       const victim = random.pick(honest)
@@ -118,3 +129,77 @@ test.each(SEEDS)(
     expect(verdict).toMatchObject({ violations: [], lost: 0, missing: [], identicalTimelines: true })
   },
 )
+
+/** Everybody linked in one world, and mallory's disk as it is now, to be restored. */
+async function makeBackup() {
+  const world = await makeWorld(1)
+  const [alice, bob, carol, dave, mallory] = world.people as [Person, Person, Person, Person, Person]
+  const others = [alice, bob, carol, dave]
+  const untilAllShow = (id: string) =>
+    world.runUntil(
+      async () =>
+        others.every(({ delivered }) => delivered.some((one) => one.id === id)) && (await world.isQuiet()),
+    )
+  await untilAllShow(await write(world, mallory))
+  const backup = new Map(mallory.disk)
+  const restore = () => {
+    mallory.pullThePlug()
+    mallory.disk = backup
+  }
+  const forked = async () => {
+    const { groups } = await alice.messenger!.commands.getState()
+    return groups[0]!.people.filter((person) => person.forked).map(({ name }) => name)
+  }
+  return { world, mallory, others, untilAllShow, restore, forked }
+}
+
+test('a branch that was lost before anybody heard of it is no fork', async () => {
+  //  mallory  ┬─ m1      only her disk had it, and that is gone
+  //           └─ m1'
+  const { world, mallory, others, untilAllShow, restore, forked } = await makeBackup()
+  await world.divide([[mallory], others])
+  const lost = await write(world, mallory)
+  restore()
+  await world.switchOn(mallory)
+  await world.divide([world.people])
+  const kept = await write(world, mallory)
+  await untilAllShow(kept)
+  expect(await forked()).toEqual([])
+  const verdict = await world.verdict([lost, kept])
+  expect(verdict).toMatchObject({ violations: [], lost: 0, missing: [lost], identicalTimelines: true })
+})
+
+test.each([
+  ['until it has waited long enough, when its author stays away', false],
+  ['until its author goes on from an older disk', true],
+])('what follows on an event that is lost for everybody waits, %s', async (_, comesBack) => {
+  //  mallory  m1 ── m2       gossip loses m1, and her disk is gone before anybody can ask for it
+  const { world, mallory, others, untilAllShow, restore, forked } = await makeBackup()
+  const { commands } = mallory.messenger!
+  const waitsSomewhere = async () => {
+    const all = await Promise.all(others.map(({ messenger }) => messenger!.operator.getDiagnostics()))
+    return all.some(({ pending }) => pending > 0)
+  }
+  world.gossipIsLost = true
+  await commands.post({ group: world.group, text: 'lost' })
+  await world.run(5)
+  world.gossipIsLost = false
+  await commands.post({ group: world.group, text: 'and so?' })
+  for (const endMs = world.nowMs + 400; world.nowMs < endMs && !(await waitsSomewhere());) await world.run(5)
+  expect(await waitsSomewhere()).toBe(true)
+  restore()
+  const goneMs = world.nowMs
+  if (comesBack) {
+    await world.switchOn(mallory)
+    const { id } = await mallory.messenger!.commands.post({ group: world.group, text: 'hello again' })
+    await untilAllShow(id)
+    expect(world.nowMs - goneMs).toBeLessThan(60_000)
+  } else {
+    await world.runUntil(() => world.isQuiet(), MAX_PENDING_AGE_MS + 10_000)
+    expect(world.nowMs - goneMs).toBeGreaterThan(MAX_PENDING_AGE_MS - 10_000)
+    await world.switchOn(mallory)
+    await world.runUntil(() => world.isQuiet())
+  }
+  expect(await forked()).toEqual([])
+  expect(await world.verdict()).toMatchObject({ violations: [], lost: 0, identicalTimelines: true })
+})
