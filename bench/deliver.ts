@@ -37,7 +37,7 @@ function measure(order: readonly Event[], planted: readonly Event[] = []) {
     sign: (id) => id,
   })
   const take = ({ bytes }: Event, from: string) =>
-    engine.step({ type: 'receive', bytes, from, nowMs: START_MS })
+    engine.step({ type: 'receive', bytes, from, nowMs: START_MS, atMs: 0 })
   for (const event of world.control) take(event, 'peer')
   for (const [i, event] of planted.entries()) take(event, `neighbour ${i % 8}`)
   const waiting = engine.pending().length

@@ -1,5 +1,5 @@
 /** One device of a crowd: the real engine of one group, and what is on its disk. */
-import { Engine, type EngineParts } from '../../src-main/core/engine.ts'
+import { Engine, type EngineParts, type Moment } from '../../src-main/core/engine.ts'
 import type { Frame } from '../../src-main/core/sync.ts'
 import type { KeyPair } from '../../src-main/crypto/crypto.ts'
 import { ReferenceClock } from '../../src-main/messenger/reference-clock.ts'
@@ -11,6 +11,7 @@ export interface CrowdPeerParts {
   key: KeyPair
   /** This device's own clock, unix ms. */
   localMs(): number
+  atMs(): number
   incarnation: Uint8Array
   engineParts: Omit<EngineParts, 'verify' | 'decode'> & Required<Pick<EngineParts, 'verify' | 'decode'>>
   random: Random
@@ -49,6 +50,10 @@ export class CrowdPeer {
 
   nowMs(): number {
     return this.clock.now()
+  }
+
+  now(): Moment {
+    return { nowMs: this.clock.now(), atMs: this.#parts.atMs() }
   }
 
   /** Forgets everything that is not on disk. */

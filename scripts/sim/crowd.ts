@@ -4,7 +4,7 @@
  * storage, windows) is not here: world.ts steps all of it, for a few people.
  */
 import { toHex } from '../../src-main/core/bytes.ts'
-import type { Effect } from '../../src-main/core/engine.ts'
+import type { Effect, Moment } from '../../src-main/core/engine.ts'
 import { commitTo, deviceTag, encodeEvent, KIND, orderingBytes } from '../../src-main/core/event.ts'
 import { hlcAt, hlcTimeMs } from '../../src-main/core/hlc.ts'
 import { MAX_FUTURE_MS } from '../../src-main/core/limits.ts'
@@ -39,6 +39,7 @@ export interface CrowdOptions {
 }
 
 export const START_MS = Date.UTC(2026, 0, 1)
+const FOUNDED: Moment = { nowMs: START_MS, atMs: 0 }
 const DEGREE = 8
 /** Between the batch of an own event and its publication. */
 const WRITE_MS = 2
@@ -141,6 +142,7 @@ export class Crowd {
         index,
         key,
         localMs: () => START_MS + this.agenda.nowMs + skewMs,
+        atMs: () => this.agenda.nowMs,
         incarnation: random.bytes(8),
         engineParts: {
           group,
@@ -283,7 +285,13 @@ export class Crowd {
       const { bytes } = this.archive.events[inbox[i]!]!
       const from = this.peers[inbox[i + 1]!]!.name
       this.#sums.received++
-      const effects = peer.engine.step({ type: 'receive', bytes, from, nowMs: inbox[i + 2]! })
+      const effects = peer.engine.step({
+        type: 'receive',
+        bytes,
+        from,
+        nowMs: inbox[i + 2]!,
+        atMs: inbox[i + 3]!,
+      })
       if (effects.length !== 1 || effects[0]!.type !== 'deliver')
         this.oracle.violate(peer.index, `event ${inbox[i]} was not delivered when all of its past was here`)
       this.#carryOut(peer, effects, inbox[i + 3]!)
@@ -291,12 +299,12 @@ export class Crowd {
   }
 
   /** True when something in it was news. */
-  #take(peer: CrowdPeer, events: readonly Uint8Array[], from: CrowdPeer, nowMs = peer.nowMs()): boolean {
+  #take(peer: CrowdPeer, events: readonly Uint8Array[], from: CrowdPeer, now = peer.now()): boolean {
     this.#catchUp(peer)
     let isNews = false
     for (const bytes of events) {
       this.#sums.received++
-      if (this.#carryOut(peer, peer.engine.step({ type: 'receive', bytes, from: from.name, nowMs })))
+      if (this.#carryOut(peer, peer.engine.step({ type: 'receive', bytes, from: from.name, ...now })))
         isNews = true
     }
     return isNews
@@ -343,7 +351,7 @@ export class Crowd {
       if (peer.life !== life) return
       peer.isTicking = false
       this.#catchUp(peer)
-      this.#carryOut(peer, peer.engine.step({ type: 'tick', nowMs: peer.nowMs() }))
+      this.#carryOut(peer, peer.engine.step({ type: 'tick', ...peer.now() }))
       if (peer.engine.pending().length > 0) this.#tickSoon(peer, TICK_MS)
       else if (peer.engine.awaitsDate) this.#tickSoon(peer, DUE_TICK_MS)
     })
@@ -425,7 +433,7 @@ export class Crowd {
   }
 
   #append(peer: CrowdPeer, kind: number, body: Uint8Array, covers: string | undefined): void {
-    const effects = peer.engine.step({ type: 'append', kind, body, covers, nowMs: peer.nowMs() })
+    const effects = peer.engine.step({ type: 'append', kind, body, covers, ...peer.now() })
     const delivered = effects.find((effect) => effect.type === 'deliver')
     if (!delivered) return this.oracle.violate(peer.index, 'an own event was not deliverable')
     const { bytes } = delivered.event
@@ -578,7 +586,7 @@ export class Crowd {
     this.archive.file(create, 0, true)
     const names = this.peers.map(({ name }) => new TextEncoder().encode(name))
     for (const [i, peer] of this.peers.entries()) {
-      this.#take(peer, control, peer, START_MS)
+      this.#take(peer, control, peer, FOUNDED)
       if (i === 0) continue
       const { publicKey } = peer.key
       const body = encodeJoin({ publicKey, proof: proofFor(publicKey), memberName: names[i]! })
@@ -587,13 +595,14 @@ export class Crowd {
         kind: KIND.join,
         body,
         nowMs: START_MS - 600_000 + i,
+        atMs: 0,
       })
       const joined = effects.find((effect) => effect.type === 'deliver')!
       const filed = this.archive.file(joined.event.bytes, 0, true)!
       this.#noteDelivery(peer, filed.index, this.agenda.nowMs)
       control.push(filed.bytes)
     }
-    for (const [i, peer] of this.peers.entries()) this.#take(peer, control.slice(i + 1), peer, START_MS)
+    for (const [i, peer] of this.peers.entries()) this.#take(peer, control.slice(i + 1), peer, FOUNDED)
   }
 
   #encodeCreate(key: CrowdPeer['key'], tag: string, inviteKey: Uint8Array) {

@@ -22,8 +22,8 @@ export interface PlayOptions {
 const LOSS_PROBABILITY = 0.2
 /** Something else goes wrong before so many of the events. */
 const TROUBLE_PROBABILITY = 0.2
-/** What can never be delivered waits for ten minutes, by clocks that may be set meanwhile. */
-const SETTLING_MS = 30 * 60_000
+/** What can never be delivered waits for ten minutes. */
+const SETTLING_MS = 15 * 60_000
 const MISDEED_PROBABILITY = 0.3
 
 export interface PlayResult {

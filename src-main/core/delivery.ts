@@ -25,6 +25,7 @@ export interface Pending {
   event: Event
   /** The neighbour that handed it over. */
   from: string
+  /** Moment.atMs at which it came. */
   sinceMs: number
   watch: Watch
 }
@@ -95,10 +96,10 @@ export class DeliveryBuffer {
   }
 
   /** Drops what waited too long; returns how many. */
-  expire(nowMs: number): number {
+  expire(atMs: number): number {
     const old: Pending[] = []
     for (const pending of this.#pending.values())
-      if (nowMs - pending.sinceMs > MAX_PENDING_AGE_MS) old.push(pending)
+      if (atMs - pending.sinceMs > MAX_PENDING_AGE_MS) old.push(pending)
     for (const pending of old) this.#remove(pending)
     return old.length
   }

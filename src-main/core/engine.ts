@@ -43,11 +43,21 @@ export interface EngineParts {
   decode?: (bytes: Uint8Array) => DecodeResult
 }
 
-/** nowMs is the reference clock in unix ms; from names the neighbour that handed the bytes over. */
-export type Input =
-  | { type: 'receive'; bytes: Uint8Array; from: string; nowMs: number }
-  | { type: 'append'; kind: number; body: Uint8Array; covers?: EventId | undefined; nowMs: number }
-  | { type: 'tick'; nowMs: number }
+/** When an input comes: dates are judged by one clock, ages measured by the other. */
+export interface Moment {
+  /** Unix ms by the reference clock, which jumps when neighbours come and go, or somebody sets it. */
+  nowMs: number
+  /** Ms since any beginning; only ever grows. */
+  atMs: number
+}
+
+/** from names the neighbour that handed the bytes over. */
+export type Input = Moment &
+  (
+    | { type: 'receive'; bytes: Uint8Array; from: string }
+    | { type: 'append'; kind: number; body: Uint8Array; covers?: EventId | undefined }
+    | { type: 'tick' }
+  )
 
 export type Effect =
   /** Hand on, in this order. */
@@ -82,7 +92,7 @@ export class Engine {
   readonly #strangers = new Strangers()
   readonly #future = new Future()
   readonly #questions = new GapQuestions()
-  /** Forked devices, and when an event last came that depends on something of theirs which is not here. */
+  /** Forked devices, and when (atMs) an event last came that depends on something of theirs which is not here. */
   readonly #wanted = new Map<DeviceTag, number>()
   /** Control frontier that this device's last message has seen, as a text. */
   #citedControl = ''
@@ -98,7 +108,7 @@ export class Engine {
     const effects: Effect[] = []
     if (input.type === 'receive') this.#receive(input, effects)
     else if (input.type === 'append') this.#append(input, effects)
-    else this.#tick(input.nowMs, effects)
+    else this.#tick(input, effects)
     return effects
   }
 
@@ -148,7 +158,7 @@ export class Engine {
     return gapsOf(this.pending(), this.history)
   }
 
-  #receive({ bytes, from, nowMs }: Input & { type: 'receive' }, effects: Effect[]): void {
+  #receive({ bytes, from, nowMs, atMs }: Input & { type: 'receive' }, effects: Effect[]): void {
     const { verify } = this.#parts
     const refuse = (reason: Reason) => effects.push({ type: 'refuse', reason, from })
     const decoded = this.#decode(bytes)
@@ -164,18 +174,18 @@ export class Engine {
     if (!verify(event.signature, fromHex(event.id), key)) return void refuse('bad-signature')
     if (event.tag === this.#parts.self && event.kind !== KIND.create)
       effects.push({ type: 'ownUnknown', event })
-    this.#lookForFork(event, nowMs, effects)
+    this.#lookForFork(event, atMs, effects)
     if (!this.#future.isDue(event, nowMs)) {
       this.#future.add(event, from)
       return void refuse('too-far-ahead')
     }
-    this.#insert(event, from, nowMs, effects)
+    this.#insert(event, from, { nowMs, atMs }, effects)
   }
 
   /** Delivers a verified event and, iteratively, everything that waited for it; or lets it wait. */
-  #insert(first: Event, firstFrom: string, nowMs: number, effects: Effect[]): void {
+  #insert(first: Event, firstFrom: string, now: Moment, effects: Effect[]): void {
     const ready: { event: Event; from: string; sinceMs: number }[] = [
-      { event: first, from: firstFrom, sinceMs: nowMs },
+      { event: first, from: firstFrom, sinceMs: now.atMs },
     ]
     for (let next = ready.shift(); next; next = ready.shift()) {
       const { event, from, sinceMs } = next
@@ -187,14 +197,14 @@ export class Engine {
       }
       const watch = firstMissing(event, this.history)
       if (watch) {
-        this.#want(event, nowMs)
+        this.#want(event, now.atMs)
         if (!this.#buffer.add({ event, from, sinceMs, watch })) refuse('buffer-full')
         else if (event === first) effects.push({ type: 'wait', event })
         continue
       }
       const checked = this.#check(event)
       if ('reason' in checked) {
-        if (checked.reason === 'commit-mismatch') this.#want(event, nowMs)
+        if (checked.reason === 'commit-mismatch') this.#want(event, now.atMs)
         refuse(checked.reason)
         continue
       }
@@ -206,12 +216,12 @@ export class Engine {
         effects.push({ type: 'show', entries })
       }
       ready.push(...this.#buffer.wake(event, chainOf(event.kind)))
-      if (chainOf(event.kind) === 'c') this.#release(event.tag, nowMs, effects)
+      if (chainOf(event.kind) === 'c') this.#release(event.tag, now, effects)
     }
   }
 
   /** Compares a verified event with whatever else of its place is here, delivered or not. */
-  #lookForFork(event: Event, nowMs: number, effects: Effect[]): void {
+  #lookForFork(event: Event, atMs: number, effects: Effect[]): void {
     const { tag, kind, seq } = event
     if (this.history.forks.has(tag)) return
     const isSibling = (other: Event) => areSiblings(other, event)
@@ -222,16 +232,16 @@ export class Engine {
     if (!other) return
     const hidden = this.history.forks.add(tag)
     this.roster.refresh()
-    for (const { event: waiting } of this.#buffer.values()) this.#want(waiting, nowMs)
+    for (const { event: waiting } of this.#buffer.values()) this.#want(waiting, atMs)
     effects.push({ type: 'fork', tag, proof: [other, event], hidden })
   }
 
   /** An event lacks something of its past: what forked devices wrote is taken, in case that is it. */
-  #want({ tag, deps, controlHeads }: Event, nowMs: number): void {
+  #want({ tag, deps, controlHeads }: Event, atMs: number): void {
     const { forks } = this.history
-    for (const dot of deps) if (forks.has(dot.tag)) this.#wanted.set(dot.tag, nowMs)
+    for (const dot of deps) if (forks.has(dot.tag)) this.#wanted.set(dot.tag, atMs)
     if (!controlHeads?.some((id) => !this.history.get(id))) return
-    for (const forked of forks.tags) if (forked !== tag) this.#wanted.set(forked, nowMs)
+    for (const forked of forks.tags) if (forked !== tag) this.#wanted.set(forked, atMs)
   }
 
   /**
@@ -254,7 +264,7 @@ export class Engine {
     return entry
   }
 
-  #append({ kind, body, covers, nowMs }: Input & { type: 'append' }, effects: Effect[]): void {
+  #append({ kind, body, covers, nowMs, atMs }: Input & { type: 'append' }, effects: Effect[]): void {
     const { self, group, sha256, sign } = this.#parts
     const seq = this.history.chain(self, chainOf(kind)).length + 1
     const previous = this.history.previousOf({ tag: self, kind, seq })
@@ -279,25 +289,26 @@ export class Engine {
       sha256,
       sign,
     )
-    this.#lookForFork(event, nowMs, effects)
-    this.#insert(event, self, nowMs, effects)
+    this.#lookForFork(event, atMs, effects)
+    this.#insert(event, self, { nowMs, atMs }, effects)
   }
 
-  #tick(nowMs: number, effects: Effect[]): void {
-    for (const { event, from } of this.#future.takeDue(nowMs)) this.#insert(event, from, nowMs, effects)
+  #tick(now: Moment, effects: Effect[]): void {
+    const { nowMs, atMs } = now
+    for (const { event, from } of this.#future.takeDue(nowMs)) this.#insert(event, from, now, effects)
     for (const [tag, sinceMs] of this.#wanted)
-      if (nowMs - sinceMs > MAX_PENDING_AGE_MS) this.#wanted.delete(tag)
-    for (let expired = this.#buffer.expire(nowMs); expired > 0; expired--)
+      if (atMs - sinceMs > MAX_PENDING_AGE_MS) this.#wanted.delete(tag)
+    for (let expired = this.#buffer.expire(atMs); expired > 0; expired--)
       effects.push({ type: 'refuse', reason: 'expired', from: undefined })
-    const question = this.#questions.next(this.#buffer.values(), nowMs)
+    const question = this.#questions.next(this.#buffer.values(), atMs)
     if (question) effects.push({ type: 'ask', ...question })
   }
 
   /** Looks again at what a device sent before it was known. */
-  #release(tag: DeviceTag, nowMs: number, effects: Effect[]): void {
+  #release(tag: DeviceTag, now: Moment, effects: Effect[]): void {
     if (!this.roster.knows(tag)) return
     for (const { bytes, from } of this.#strangers.release(tag))
-      this.#receive({ type: 'receive', bytes, from, nowMs }, effects)
+      this.#receive({ type: 'receive', bytes, from, ...now }, effects)
   }
 }
 

@@ -25,17 +25,17 @@ export function gapsOf(pending: Iterable<Pending>, history: History): Gap[] {
   const tell = (tag: DeviceTag, seq: number) => {
     if (seq > history.chain(tag, 'm').length && seq > (furthest.get(tag) ?? 0)) furthest.set(tag, seq)
   }
-  const here = new Map<DeviceTag, number>()
+  const waiting = new Map<DeviceTag, number[]>()
   for (const { event } of pending) {
     if (chainOf(event.kind) === 'c') continue
     tell(event.tag, event.seq - 1)
     for (const dot of event.deps) tell(dot.tag, dot.seq)
-    here.set(event.tag, (here.get(event.tag) ?? 0) + 1)
+    waiting.set(event.tag, [...(waiting.get(event.tag) ?? []), event.seq])
   }
-  return [...furthest].map(([tag, seq]) => ({
-    tag,
-    count: Math.max(1, seq - history.chain(tag, 'm').length - (here.get(tag) ?? 0)),
-  }))
+  return [...furthest].map(([tag, last]) => {
+    const here = (waiting.get(tag) ?? []).filter((seq) => seq <= last).length
+    return { tag, count: Math.max(1, last - history.chain(tag, 'm').length - here) }
+  })
 }
 
 /**
@@ -48,10 +48,10 @@ export class GapQuestions {
   readonly #asked = new Map<DeviceTag, number>()
 
   /** The question that is due now, if any. */
-  next(pending: Iterable<Pending>, nowMs: number): Question | undefined {
+  next(pending: Iterable<Pending>, atMs: number): Question | undefined {
     const gaps = new Map<DeviceTag, { ageMs: number; sources: Set<string> }>()
     for (const { event, sinceMs, from } of pending) {
-      const ageMs = nowMs - sinceMs
+      const ageMs = atMs - sinceMs
       if (ageMs < GAP_ASK_SOURCE_AFTER_MS) continue
       const gap = gaps.get(event.tag) ?? { ageMs, sources: new Set() }
       gap.ageMs = Math.max(gap.ageMs, ageMs)

@@ -10,7 +10,7 @@
 import type { DeviceTag, EventId, GroupId, TimelineKey } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
 import { concat } from '../core/bytes.ts'
-import { Engine, type Effect, type EngineParts, type Proof } from '../core/engine.ts'
+import { Engine, type Effect, type EngineParts, type Moment, type Proof } from '../core/engine.ts'
 import { chainOf, decodeEvent, orderingBytes, type Event } from '../core/event.ts'
 import type { Entry } from '../core/history.ts'
 import { isPassing, isProvablyBad, type Reason } from '../core/reasons.ts'
@@ -122,7 +122,7 @@ export class GroupLog {
   receive(
     events: readonly Uint8Array[],
     from: string,
-    nowMs: number,
+    now: Moment,
   ): { verdict: Verdict; written: Promise<void>; refused: number } {
     if (this.#failure) return { verdict: 'ignore', written: Promise.reject(this.#failure), refused: 0 }
     let refused = 0
@@ -130,7 +130,7 @@ export class GroupLog {
     let isBad = false
     const effects: Effect[] = []
     for (const bytes of events)
-      for (const effect of this.engine.step({ type: 'receive', bytes, from, nowMs })) {
+      for (const effect of this.engine.step({ type: 'receive', bytes, from, ...now })) {
         effects.push(effect)
         if (effect.type === 'fork' || effect.type === 'show') isNews = true
         if (effect.type === 'deliver' || effect.type === 'wait')
@@ -148,9 +148,9 @@ export class GroupLog {
   }
 
   /** Writes an event of this device; resolves when it is on the disk. Fails with AppError STORE_FAILED. */
-  async append(kind: number, body: Uint8Array, nowMs: number, covers?: EventId): Promise<Delivered> {
+  async append(kind: number, body: Uint8Array, now: Moment, covers?: EventId): Promise<Delivered> {
     if (this.#failure) throw this.#failure
-    const effects = this.engine.step({ type: 'append', kind, body, covers, nowMs })
+    const effects = this.engine.step({ type: 'append', kind, body, covers, ...now })
     const delivered = effects.find((effect) => effect.type === 'deliver')
     if (!delivered) throw new TypeError('an own event was not deliverable')
     const { event, entry } = delivered
@@ -159,8 +159,8 @@ export class GroupLog {
   }
 
   /** Time passes: due and expired events, questions for what is missing. */
-  async tick(nowMs: number): Promise<void> {
-    if (!this.#failure) await this.#carryOut(this.engine.step({ type: 'tick', nowMs }))
+  async tick(now: Moment): Promise<void> {
+    if (!this.#failure) await this.#carryOut(this.engine.step({ type: 'tick', ...now }))
   }
 
   /** Resolves when everything delivered so far is on disk. */

@@ -69,7 +69,8 @@ export class Group {
     return this.#readN
   }
 
-  summary(nowMs: number): GroupSummary {
+  /** atMs: Moment.atMs. */
+  summary(atMs: number): GroupSummary {
     const { roster } = this.log.engine
     return {
       id: this.log.group,
@@ -79,7 +80,7 @@ export class Group {
       connection: this.#presence.overall(),
       unread: this.#unread,
       last: this.#last?.row,
-      pending: this.#pending(nowMs),
+      pending: this.#pending(atMs),
     }
   }
 
@@ -245,12 +246,12 @@ export class Group {
     }))
   }
 
-  #pending(nowMs: number): PendingSummary {
+  #pending(atMs: number): PendingSummary {
     const pending = this.log.engine.pending()
     const gaps = this.log.engine.gaps()
     const missingOf = (tag: string) => gaps.find((gap) => gap.tag === tag)?.count ?? 1
     const preview = pending
-      .filter(({ event, sinceMs }) => event.kind === KIND.message && nowMs - sinceMs >= PREVIEW_AFTER_MS)
+      .filter(({ event, sinceMs }) => event.kind === KIND.message && atMs - sinceMs >= PREVIEW_AFTER_MS)
       .slice(0, MAX_PREVIEWS)
       .map(({ event, watch }) => {
         const on = 'id' in watch ? event.tag : watch.tag

@@ -52,13 +52,13 @@ export class Links {
     return known.flatMap(([, { addresses }]) => addresses.slice(0, 2))
   }
 
-  /** Dials what is due. */
-  dialDue(nowMs: number): void {
+  /** Dials what is due. atMs: Moment.atMs. */
+  dialDue(atMs: number): void {
     const linked = new Set(this.#network.peers())
     for (const [peer, known] of this.#known) {
       if (this.#dialling.size >= MAX_PARALLEL_DIALS) return
-      if (linked.has(peer) || this.#dialling.has(peer) || known.nextDialMs > nowMs) continue
-      if (this.#isReachable(peer)) void this.#dial(peer, known, nowMs)
+      if (linked.has(peer) || this.#dialling.has(peer) || known.nextDialMs > atMs) continue
+      if (this.#isReachable(peer)) void this.#dial(peer, known, atMs)
     }
   }
 
@@ -106,7 +106,7 @@ export class Links {
     this.#stopped.abort()
   }
 
-  async #dial(peer: PeerKey, known: Known, nowMs: number): Promise<void> {
+  async #dial(peer: PeerKey, known: Known, atMs: number): Promise<void> {
     this.#dialling.add(peer)
     this.#onChange()
     try {
@@ -120,7 +120,7 @@ export class Links {
         }
       }
       known.failures++
-      known.nextDialMs = nowMs + Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** known.failures)
+      known.nextDialMs = atMs + Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** known.failures)
     } finally {
       this.#dialling.delete(peer)
       this.#onChange()

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { AppState, Commands, GroupId, GroupSummary, UpdateName } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
 import type { Diagnostics, OperatorCommands } from '../api/operator.ts'
+import type { Moment } from '../core/engine.ts'
 import { deviceTag, encodeEvent, commitTo, KIND } from '../core/event.ts'
 import { hlcAt } from '../core/hlc.ts'
 import type { Entry } from '../core/history.ts'
@@ -133,7 +134,7 @@ export class Messenger {
       groups: this.#groups,
       incarnation,
       time: this.#time,
-      nowMs: () => this.#clock.now(),
+      now: () => this.#now(),
       addresses: () => [...network.addresses(), ...this.#links.addresses()],
       onAddresses: (group, addresses) => this.#learn(group, addresses),
       onPeerClock: (peer, offsetMs) => this.#clock.note(peer, offsetMs),
@@ -296,7 +297,7 @@ export class Messenger {
     const membership: Membership = { group: event.id, secret, readN: 0, addresses: [] }
     await this.#saveMembership(membership)
     const open = await this.#open(membership)
-    await open.log.receive([event.bytes], network.self, this.#clock.now()).written
+    await open.log.receive([event.bytes], network.self, this.#now()).written
     network.join(open.topic)
     return this.#summary(open)
   }
@@ -313,7 +314,7 @@ export class Messenger {
     const open = await this.#open(membership)
     this.#parts.network.join(open.topic)
     for (const peer of this.#parts.network.peers()) this.#syncing.start(membership.group, peer)
-    this.#links.dialDue(this.#clock.now())
+    this.#links.dialDue(this.#time.monotonicMs())
     this.#changed(open)
     return this.#summary(open)
   }
@@ -369,7 +370,7 @@ export class Messenger {
     const { history } = open.log.engine
     if (target !== undefined && history.get(target)?.kind !== KIND.message)
       throw new AppError('UNKNOWN_MESSAGE', 'The message you answer is not here yet.')
-    const delivered = await open.log.append(kind, body, this.#clock.now(), target)
+    const delivered = await open.log.append(kind, body, this.#now(), target)
     open.outbox.push(delivered.event.bytes)
     return delivered
   }
@@ -446,7 +447,7 @@ export class Messenger {
       this.#counters.refuse('malformed', from)
       return 'reject'
     }
-    const { verdict, written } = open.log.receive(events, from, this.#clock.now())
+    const { verdict, written } = open.log.receive(events, from, this.#now())
     written.catch((error: unknown) => console.error('Gossip could not be written:', error))
     return verdict
   }
@@ -465,7 +466,7 @@ export class Messenger {
     const proof = crypto.sign(joinStatement(open.log.group, key.publicKey), secretKey)
     const memberName = utf8.encode(this.#name || '?')
     const body = encodeJoin({ publicKey: key.publicKey, proof, memberName })
-    const delivered = await open.log.append(KIND.join, body, this.#clock.now())
+    const delivered = await open.log.append(KIND.join, body, this.#now())
     open.outbox.push(delivered.event.bytes)
     for (const peer of this.#links.admitted(open.log.group)) this.#syncing.start(open.log.group, peer)
   }
@@ -487,12 +488,16 @@ export class Messenger {
     }
   }
 
+  #now(): Moment {
+    return { nowMs: this.#clock.now(), atMs: this.#time.monotonicMs() }
+  }
+
   #tick(): void {
-    const nowMs = this.#clock.now()
-    this.#links.dialDue(nowMs)
+    const now = this.#now()
+    this.#links.dialDue(now.atMs)
     for (const open of this.#groups.values()) {
       if (open.log.engine.pending().length > 0) this.#changed(open)
-      open.log.tick(nowMs).catch(reportStoreFailure)
+      open.log.tick(now).catch(reportStoreFailure)
     }
   }
 
@@ -554,7 +559,7 @@ export class Messenger {
   }
 
   #summary(open: OpenGroup): GroupSummary {
-    return open.group.summary(this.#clock.now())
+    return open.group.summary(this.#time.monotonicMs())
   }
 
   #allChanged(): void {

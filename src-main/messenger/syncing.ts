@@ -2,6 +2,7 @@
  * Runs sync sessions over streams, one at a time per peer and group, whoever began it. Reading and sending go on side by side, or two full peers would wait for each other.
  */
 import type { GroupId } from '../api/contract.ts'
+import type { Moment } from '../core/engine.ts'
 import { EVENTS_FRAME_SIZE_BYTES, MAX_REJECTED_PER_SESSION } from '../core/limits.ts'
 import { decodeFrame, encodeFrame, SyncSession, type Frame, type SyncEffect } from '../core/sync.ts'
 import type { Crypto } from '../crypto/crypto.ts'
@@ -23,8 +24,7 @@ export interface SyncParts {
   /** Names this device's store. */
   incarnation: Uint8Array
   time: Time
-  /** Unix ms by the reference clock. */
-  nowMs(): number
+  now(): Moment
   addresses(): string[]
   onAddresses(group: GroupId, addresses: string[]): void
   onPeerClock(peer: PeerKey, offsetMs: number): void
@@ -151,7 +151,7 @@ export class Syncing {
   }
 
   async #converse(stream: FrameStream, frames: Frames, id: GroupId, first?: Frame): Promise<void> {
-    const { groups, network, crypto, incarnation, nowMs, addresses } = this.#parts
+    const { groups, network, crypto, incarnation, now, addresses } = this.#parts
     const { peer } = stream
     const group = groups.get(id)
     if (!group) return
@@ -164,7 +164,7 @@ export class Syncing {
       {
         proof: helloProof(secret, network.self, peer, crypto),
         incarnation,
-        wallClockMs: nowMs(),
+        wallClockMs: now().nowMs,
       },
       addresses().map((address) => encoder.encode(address)),
     )
@@ -184,7 +184,7 @@ export class Syncing {
           })
         else if (effect.type === 'receive') {
           for (let i = 0; i < effect.events.length; i += EVENTS_PER_TURN) {
-            const outcome = log.receive(effect.events.slice(i, i + EVENTS_PER_TURN), peer, nowMs())
+            const outcome = log.receive(effect.events.slice(i, i + EVENTS_PER_TURN), peer, now())
             refused += outcome.refused
             if (refused > MAX_REJECTED_PER_SESSION) throw new Fault('too-many-refused')
             await outcome.written
@@ -195,7 +195,8 @@ export class Syncing {
             id,
             effect.addresses.map((address) => decoder.decode(address)),
           )
-        } else if (effect.type === 'peerClock') this.#parts.onPeerClock(peer, effect.wallClockMs - nowMs())
+        } else if (effect.type === 'peerClock')
+          this.#parts.onPeerClock(peer, effect.wallClockMs - now().nowMs)
         else if (effect.type === 'forkSuspected') this.#parts.onForkSuspected()
         else if (effect.type === 'finish') finished = true
         else if (effect.reason === 'refused') throw new Fault('not-admitted')

@@ -3,6 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { commitTo, encodeEvent, KIND, type Event, type EventFields } from '../../src-main/core/event.ts'
 import { hlcAt } from '../../src-main/core/hlc.ts'
 import {
+  GAP_ASK_ALL_AFTER_MS,
+  GAP_ASK_MORE_AFTER_MS,
+  GAP_ASK_SOURCE_AFTER_MS,
   MAX_DEPS,
   MAX_FUTURE_MS,
   MAX_HELD_PER_DEVICE,
@@ -11,7 +14,7 @@ import {
 } from '../../src-main/core/limits.ts'
 import { timelineKey } from '../../src-main/core/timeline.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
-import { makeWorld, reasons, START_MS, type Person } from '../helpers/people.ts'
+import { at, makeWorld, reasons, START_MS, type Person } from '../helpers/people.ts'
 
 function three() {
   const world = makeWorld(['alice', 'bob', 'carol'])
@@ -39,6 +42,19 @@ describe('delivery', () => {
     carol.hear(question)
     expect(carol.heard()).toEqual([question.id, answer.id])
     expect(carol.engine.pending()).toEqual([])
+  })
+
+  test('what is missing is counted without what is here and waits', () => {
+    //  alice  a1 ─ a2 ─ a3 ─ a4 ─ a5       bob hears a2 and a4, and b1 of carol's, which cites a5
+    const { alice, bob, carol } = three()
+    const said = ['1', '2', '3', '4', '5'].map((text) => alice.say(text))
+    carol.hear(...said)
+    bob.hear(said[3]!)
+    expect(bob.engine.gaps()).toEqual([{ tag: alice.tag, count: 3 }])
+    bob.hear(said[1]!)
+    expect(bob.engine.gaps()).toEqual([{ tag: alice.tag, count: 2 }])
+    bob.hear(carol.say('so'))
+    expect(bob.engine.gaps()).toEqual([{ tag: alice.tag, count: 3 }])
   })
 
   test('events of one device are delivered in its order', () => {
@@ -101,11 +117,11 @@ describe('delivery', () => {
               type: 'receive',
               bytes: left.splice(next(left.length), 1)[0]!.bytes,
               from: 'x',
-              nowMs: START_MS + 1e7,
+              ...at(START_MS + 1e7),
             })
         }
         // What was dated ahead of a receiver's clock is due by now.
-        for (const { engine } of people) engine.step({ type: 'tick', nowMs: START_MS + 1e7 })
+        for (const { engine } of people) engine.step({ type: 'tick', ...at(START_MS + 1e7) })
         const timelines = people.map(({ engine }) =>
           engine.history.log
             .slice()
@@ -212,7 +228,7 @@ describe('bad input', () => {
     const early = alice.say('from the future', { nowMs: START_MS + 10 * MAX_FUTURE_MS })
     expect(reasons(bob.hear(early))).toEqual(['too-far-ahead'])
     expect(bob.heard()).toEqual([])
-    bob.engine.step({ type: 'tick', nowMs: START_MS + 9 * MAX_FUTURE_MS })
+    bob.engine.step({ type: 'tick', ...at(START_MS + 9 * MAX_FUTURE_MS) })
     expect(bob.heard()).toEqual([early.id])
   })
 
@@ -255,6 +271,40 @@ describe('bad input', () => {
   })
 })
 
+describe('time', () => {
+  /** What becomes of an event whose past never comes, in the order in which it happens. */
+  function waitInVain(clockAt: (afterMs: number) => number) {
+    const { alice, bob } = three()
+    alice.say('lost')
+    const { bytes } = alice.say('heard')
+    const moment = (afterMs: number) => ({ nowMs: START_MS + clockAt(afterMs), atMs: afterMs })
+    bob.engine.step({ type: 'receive', bytes, from: 'neighbour', ...moment(0) })
+    const happened: [afterMs: number, what: string][] = []
+    for (let afterMs = 0; afterMs <= MAX_PENDING_AGE_MS + 1_000; afterMs += 100)
+      for (const effect of bob.engine.step({ type: 'tick', ...moment(afterMs) }))
+        happened.push([
+          afterMs,
+          effect.type === 'ask' ? effect.width : effect.type === 'refuse' ? effect.reason : effect.type,
+        ])
+    expect(bob.engine.pending()).toEqual([])
+    return happened
+  }
+
+  test('nothing is asked or dropped earlier or later because the reference clock jumps', () => {
+    const calm = waitInVain((afterMs) => 2_000 + afterMs)
+    expect(calm.slice(0, 3)).toEqual([
+      [GAP_ASK_SOURCE_AFTER_MS, 'source'],
+      [GAP_ASK_MORE_AFTER_MS, 'more'],
+      [GAP_ASK_ALL_AFTER_MS, 'all'],
+    ])
+    expect(calm.at(-1)).toEqual([MAX_PENDING_AGE_MS + 100, 'expired'])
+    const hourMs = 3_600_000
+    expect(waitInVain((afterMs) => 2_000 + (afterMs > 100 ? 5 * hourMs : 0))).toEqual(calm)
+    expect(waitInVain((afterMs) => 2_000 - (afterMs > 100 ? 5 * hourMs : 0))).toEqual(calm)
+    expect(waitInVain((afterMs) => 2_000 + hourMs * Math.sin(afterMs))).toEqual(calm)
+  })
+})
+
 describe('limits', () => {
   test('of one device, the events nearest to what is delivered are kept', () => {
     const { alice, bob } = three()
@@ -271,7 +321,7 @@ describe('limits', () => {
     const { alice, bob } = three()
     const [first, second] = [alice.say('1'), alice.say('2')]
     bob.hear(second)
-    const effects = bob.engine.step({ type: 'tick', nowMs: START_MS + 3_000 + MAX_PENDING_AGE_MS })
+    const effects = bob.engine.step({ type: 'tick', ...at(START_MS + 3_000 + MAX_PENDING_AGE_MS) })
     expect(reasons(effects)).toEqual(['expired'])
     bob.hear(first, second)
     expect(bob.heard()).toEqual([first.id, second.id])
@@ -292,7 +342,7 @@ describe('limits', () => {
     bob.hear(alice.say('heard'))
     const ask = (afterMs: number) =>
       bob.engine
-        .step({ type: 'tick', nowMs: START_MS + 2_000 + afterMs })
+        .step({ type: 'tick', ...at(START_MS + 2_000 + afterMs) })
         .map((effect) => effect.type === 'ask' && effect.width)
     expect([100, 500, 600, 2_100, 3_000, 10_000].map(ask)).toEqual([
       [],
@@ -317,10 +367,10 @@ describe('limits', () => {
           type: 'receive',
           bytes: carol.say('heard').bytes,
           from,
-          nowMs: START_MS + 2_000 + afterMs,
+          ...at(START_MS + 2_000 + afterMs),
         })
       }
-      const effects = bob.engine.step({ type: 'tick', nowMs: START_MS + 2_000 + afterMs })
+      const effects = bob.engine.step({ type: 'tick', ...at(START_MS + 2_000 + afterMs) })
       for (const effect of effects) if (effect.type === 'ask') asked.push(afterMs)
     }
     const first = [400, 2_000, 10_000, 20_000, 40_000, 80_000]
@@ -360,7 +410,7 @@ describe('a log that is read back', () => {
       type: 'append',
       kind: KIND.message,
       body: new Uint8Array(0),
-      nowMs: START_MS + 9_000,
+      ...at(START_MS + 9_000),
     })
     expect(next[0]).toMatchObject({ type: 'deliver', event: { seq: 2, controlHeads: undefined } })
   })

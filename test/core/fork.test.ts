@@ -9,7 +9,7 @@ import { MAX_HIDDEN_PER_DEVICE } from '../../src-main/core/limits.ts'
 import { decodeFrame, encodeFrame, SyncSession, type SyncEffect } from '../../src-main/core/sync.ts'
 import { timelineKey } from '../../src-main/core/timeline.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
-import { makeWorld, reasons, START_MS, type Person } from '../helpers/people.ts'
+import { at, makeWorld, reasons, START_MS, type Person } from '../helpers/people.ts'
 
 /** In the order of joining: each entrance acknowledges those before it. */
 const NAMES = ['alice', 'mallory', 'mike', 'carol', 'bob']
@@ -39,7 +39,7 @@ function makeForkingWorld(twins = 1) {
     const take = (bytes: Uint8Array) => {
       const { event } = decodeEvent(bytes, world.group, crypto.sha256) as { event: Event }
       archive.set(event.id, bytes)
-      return note(person.engine.step({ type: 'receive', bytes, from: 'neighbour', nowMs: LATER_MS }))
+      return note(person.engine.step({ type: 'receive', bytes, from: 'neighbour', ...at(LATER_MS) }))
     }
     return {
       ...person,
@@ -416,7 +416,7 @@ function makeNewcomer(group: string, control: Event[], archive: Map<EventId, Uin
   const engine = new Engine({ ...crypto, group, self: '00'.repeat(8), sign: () => fromHex('') })
   const proofs: Device['proofs'] = new Map()
   const take = (bytes: Uint8Array) => {
-    const effects = engine.step({ type: 'receive', bytes, from: 'neighbour', nowMs: LATER_MS })
+    const effects = engine.step({ type: 'receive', bytes, from: 'neighbour', ...at(LATER_MS) })
     for (const effect of effects)
       if (effect.type === 'fork')
         proofs.set(effect.tag, effect.proof.map(({ id }) => archive.get(id)!) as [Uint8Array, Uint8Array])

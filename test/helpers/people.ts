@@ -1,6 +1,6 @@
 /** alice, bob and carol: devices with fixed keys, and a group that alice founded and the others joined. */
 import type { DeviceTag, EventId } from '../../src-main/api/contract.ts'
-import { Engine, type Effect } from '../../src-main/core/engine.ts'
+import { Engine, type Effect, type Moment } from '../../src-main/core/engine.ts'
 import { commitTo, deviceTag, encodeEvent, KIND, type Event } from '../../src-main/core/event.ts'
 import { hlcAt } from '../../src-main/core/hlc.ts'
 import { encodeCreate, encodeJoin, joinStatement } from '../../src-main/core/members.ts'
@@ -8,6 +8,8 @@ import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 
 /** Unix ms at which every test world begins. */
 export const START_MS = Date.UTC(2026, 0, 1)
+/** When both clocks agree. */
+export const at = (ms: number): Moment => ({ nowMs: ms, atMs: ms })
 const utf8 = new TextEncoder()
 
 /** One device with its engine of one group. */
@@ -63,7 +65,7 @@ export function makeWorld(names: string[], { alone = false } = {}): World {
     if (i === 0) continue
     const proof = crypto.sign(joinStatement(create.id, keys[i]!.publicKey), inviteKeys.secretKey)
     const body = encodeJoin({ publicKey: keys[i]!.publicKey, proof, memberName: utf8.encode(person.name) })
-    control.push(appended(person.engine.step({ type: 'append', kind: KIND.join, body, nowMs: START_MS + i })))
+    control.push(appended(person.engine.step({ type: 'append', kind: KIND.join, body, ...at(START_MS + i) })))
   }
   if (!alone) for (const person of people) person.hear(...control)
   return { group: create.id, people, control }
@@ -78,10 +80,12 @@ function makePerson(name: string, tag: DeviceTag, secretKey: Uint8Array, group: 
     engine,
     sign,
     say: (text, { nowMs = START_MS + 1_000, covers } = {}) =>
-      appended(engine.step({ type: 'append', kind: KIND.message, body: utf8.encode(text), nowMs, covers })),
+      appended(
+        engine.step({ type: 'append', kind: KIND.message, body: utf8.encode(text), ...at(nowMs), covers }),
+      ),
     hear: (...events) =>
       events.flatMap(({ bytes }) =>
-        engine.step({ type: 'receive', bytes, from: 'neighbour', nowMs: START_MS + 2_000 }),
+        engine.step({ type: 'receive', bytes, from: 'neighbour', ...at(START_MS + 2_000) }),
       ),
     heard: () => engine.history.log.filter(({ kind }) => kind < KIND.create).map(({ id }) => id),
   }
