@@ -4,12 +4,14 @@
  * 1. Each waiting event watches exactly ONE missing predecessor (single watch). When that one is delivered the event
  *    is looked at again, and may then watch the next. So a delivery costs O(events it wakes), however many
  *    undeliverable events a hostile member has planted.
- * 2. The buffer never exceeds the MAX_PENDING_* limits; what is evicted is fetched again by sync.
+ * 2. The buffer never exceeds the MAX_PENDING_* limits. Who has to go is decided device by device (core/fair-share.ts);
+ *    sync fetches it again, and needs no room here: what it brings finds its past delivered.
  * 3. Nothing waits longer than MAX_PENDING_AGE_MS: what an event cites may be lost for everybody, with its author's disk.
  *    Then a group is settled when the last such event has been dropped.
  */
 import type { DeviceTag, EventId } from '../api/contract.ts'
 import type { Chain, Event } from './event.ts'
+import { FairShare } from './fair-share.ts'
 import {
   MAX_PENDING_AGE_MS,
   MAX_PENDING_PER_DEVICE,
@@ -38,9 +40,8 @@ export class DeliveryBuffer {
   /** In order of arrival. */
   readonly #pending = new Map<EventId, Pending>()
   readonly #watchers = new Map<string, Set<EventId>>()
-  readonly #ofDevice = new Map<DeviceTag, Set<EventId>>()
-  readonly #countOfSource = new Map<string, number>()
-  #sizeBytes = 0
+  readonly #all = new FairShare()
+  readonly #ofSource = new Map<string, FairShare>()
 
   get size(): number {
     return this.#pending.size
@@ -57,32 +58,45 @@ export class DeliveryBuffer {
 
   /** What waits of one device. */
   ofDevice(tag: DeviceTag): Event[] {
-    return [...(this.#ofDevice.get(tag) ?? [])].map((id) => this.#pending.get(id)!.event)
+    return [...this.#all.ofDevice(tag)].map(({ event }) => event)
   }
 
-  /** False when a limit keeps it out. When a device has too many waiting, the one farthest in its future goes. */
-  add(pending: Pending): boolean {
+  /** Returns what a limit keeps out: others that give way, or this one. */
+  add(pending: Pending): Pending[] {
     const { event, from, watch } = pending
-    const siblings = this.#ofDevice.get(event.tag)
-    if (siblings && siblings.size >= MAX_PENDING_PER_DEVICE) {
-      const farthest = [...siblings]
-        .map((id) => this.#pending.get(id)!)
-        .reduce((a, b) => (b.event.seq > a.event.seq ? b : a))
-      if (farthest.event.seq <= event.seq) return false
-      this.#remove(farthest)
+    const all = this.#all
+    const source = this.#ofSource.get(from) ?? new FairShare()
+    const out: Pending[] = []
+    const makeRoom = (isFull: () => boolean, victim: () => Pending | undefined): boolean => {
+      while (isFull()) {
+        const other = victim()
+        out.push(other ?? pending)
+        if (!other) return false
+        this.#remove(other)
+      }
+      return true
     }
-    if (
-      this.#pending.size >= MAX_PENDING_PER_GROUP ||
-      this.#sizeBytes + event.bytes.length > MAX_PENDING_SIZE_BYTES ||
-      (this.#countOfSource.get(from) ?? 0) >= MAX_PENDING_PER_SOURCE
-    )
-      return false
+    const hasRoom =
+      makeRoom(
+        () => all.ofDevice(event.tag).size >= MAX_PENDING_PER_DEVICE,
+        () => all.farther(event),
+      ) &&
+      makeRoom(
+        () => source.count >= MAX_PENDING_PER_SOURCE,
+        () => source.heavier(event),
+      ) &&
+      makeRoom(
+        () =>
+          all.count >= MAX_PENDING_PER_GROUP || all.sizeBytes + event.bytes.length > MAX_PENDING_SIZE_BYTES,
+        () => all.heavier(event),
+      )
+    if (!hasRoom) return out
     this.#pending.set(event.id, pending)
-    this.#sizeBytes += event.bytes.length
-    this.#countOfSource.set(from, (this.#countOfSource.get(from) ?? 0) + 1)
-    setOf(this.#ofDevice, event.tag).add(event.id)
+    all.add(pending)
+    source.add(pending)
+    this.#ofSource.set(from, source)
     setOf(this.#watchers, watchKey(watch)).add(event.id)
-    return true
+    return out
   }
 
   /** Takes out everything that waited for this event. */
@@ -107,22 +121,21 @@ export class DeliveryBuffer {
   #remove(pending: Pending): void {
     const { event, from, watch } = pending
     this.#pending.delete(event.id)
-    this.#sizeBytes -= event.bytes.length
-    const left = this.#countOfSource.get(from)! - 1
-    if (left > 0) this.#countOfSource.set(from, left)
-    else this.#countOfSource.delete(from)
-    dropFrom(this.#ofDevice, event.tag, event.id)
+    this.#all.remove(pending)
+    const source = this.#ofSource.get(from)!
+    source.remove(pending)
+    if (source.count === 0) this.#ofSource.delete(from)
     dropFrom(this.#watchers, watchKey(watch), event.id)
   }
 }
 
-function setOf<K>(map: Map<K, Set<EventId>>, key: K): Set<EventId> {
+function setOf(map: Map<string, Set<EventId>>, key: string): Set<EventId> {
   let set = map.get(key)
   if (!set) map.set(key, (set = new Set()))
   return set
 }
 
-function dropFrom<K>(map: Map<K, Set<EventId>>, key: K, id: EventId): void {
+function dropFrom(map: Map<string, Set<EventId>>, key: string, id: EventId): void {
   const set = map.get(key)
   set?.delete(id)
   if (set?.size === 0) map.delete(key)

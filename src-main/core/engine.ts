@@ -189,7 +189,7 @@ export class Engine {
     ]
     for (let next = ready.shift(); next; next = ready.shift()) {
       const { event, from, sinceMs } = next
-      const refuse = (reason: Reason) => effects.push({ type: 'refuse', reason, from })
+      const refuse = (reason: Reason, source = from) => effects.push({ type: 'refuse', reason, from: source })
       const { forks } = this.history
       if (forks.has(event.tag) && forks.isFull(event.tag) && !this.#wanted.has(event.tag)) {
         refuse('forked-device')
@@ -198,8 +198,8 @@ export class Engine {
       const watch = firstMissing(event, this.history)
       if (watch) {
         this.#want(event, now.atMs)
-        if (!this.#buffer.add({ event, from, sinceMs, watch })) refuse('buffer-full')
-        else if (event === first) effects.push({ type: 'wait', event })
+        for (const out of this.#buffer.add({ event, from, sinceMs, watch })) refuse('buffer-full', out.from)
+        if (event === first && this.#buffer.has(event.id)) effects.push({ type: 'wait', event })
         continue
       }
       const checked = this.#check(event)

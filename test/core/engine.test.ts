@@ -11,6 +11,7 @@ import {
   MAX_HELD_PER_DEVICE,
   MAX_PENDING_AGE_MS,
   MAX_PENDING_PER_DEVICE,
+  MAX_PENDING_PER_GROUP,
 } from '../../src-main/core/limits.ts'
 import { timelineKey } from '../../src-main/core/timeline.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
@@ -315,6 +316,31 @@ describe('limits', () => {
     expect(Math.max(...kept)).toBe(MAX_PENDING_PER_DEVICE + 1)
     bob.hear(said[0]!)
     expect(bob.heard()).toHaveLength(MAX_PENDING_PER_DEVICE + 1)
+  })
+
+  test('a full buffer delays nothing that comes in order, and nobody who has little waiting', () => {
+    //  mallory and her many devices plant what never can be delivered; alice is honest
+    const devices = MAX_PENDING_PER_GROUP / MAX_PENDING_PER_DEVICE
+    const names = Array.from({ length: devices }, (_, i) => `mallory ${i}`)
+    const { group, people } = makeWorld(['alice', 'bob', ...names])
+    const [alice, bob, ...mallories] = people as [Person, Person, ...Person[]]
+    const take = ({ bytes }: Event, from: string) =>
+      bob.engine.step({ type: 'receive', bytes, from, ...at(START_MS + 2_000) })
+    for (const [i, mallory] of mallories.entries()) {
+      const model = mallory.say('poison')
+      for (let seq = 2; seq < 2 + MAX_PENDING_PER_DEVICE; seq++)
+        take(forge(group, mallory, model, { seq }), `neighbour ${i % 8}`)
+    }
+    expect(bob.engine.pending()).toHaveLength(MAX_PENDING_PER_GROUP)
+    const said = Array.from({ length: 100 }, (_, i) => alice.say(`${i}`))
+    for (const event of said.slice(0, 50))
+      expect(take(event, 'sync').map(({ type }) => type)).toEqual(['deliver'])
+    // Gossip brings the rest the wrong way round.
+    for (const event of said.slice(51).toReversed())
+      expect(take(event, 'neighbour 3').filter(({ type }) => type === 'wait')).toHaveLength(1)
+    expect(bob.engine.pending()).toHaveLength(MAX_PENDING_PER_GROUP)
+    expect(reasons(take(said[50]!, 'neighbour 3'))).toEqual([])
+    expect(bob.heard()).toEqual(said.map(({ id }) => id))
   })
 
   test('what waited too long is dropped and can come again', () => {

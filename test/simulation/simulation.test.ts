@@ -8,7 +8,8 @@ import { makeFastCrypto } from '../../scripts/sim/fast-crypto.ts'
 import { ALL_FAULTS, NO_FAULTS } from '../../scripts/sim/faults.ts'
 import { play, type PlayOptions } from '../../scripts/sim/play.ts'
 import { Random } from '../../scripts/sim/random.ts'
-import type { World } from '../../scripts/sim/world.ts'
+import type { Person, World } from '../../scripts/sim/world.ts'
+import { MAX_PENDING_PER_DEVICE } from '../../src-main/core/limits.ts'
 import { sodiumCrypto } from '../../src-main/crypto/sodium.ts'
 
 const SEEDS = process.env['TAPRI_SEED']
@@ -81,4 +82,25 @@ test('what gossip loses is found again while no link changes', async () => {
   for (const { messenger } of people) await messenger!.commands.post({ group, text: 'into the wind' })
   await world.runUntil(() => world.isQuiet(), 60_000)
   expect(await world.verdict()).toMatchObject({ violations: [], lost: 0 })
+})
+
+test('what a full buffer had no room for is fetched again', async () => {
+  //  alice  a1 ── a2 ── … ── a100      gossip loses a1, and brings more than may wait of one device
+  const { world } = await playOne(7, { faults: NO_FAULTS })
+  const { people, group } = world
+  const [alice, ...others] = people as [Person, ...Person[]]
+  const post = (text: string) => alice.messenger!.commands.post({ group, text })
+  world.gossipIsLost = true
+  const ids = [(await post('lost')).id]
+  await world.run(10)
+  world.gossipIsLost = false
+  for (let i = 2; i <= MAX_PENDING_PER_DEVICE + 40; i++) ids.push((await post(`${i}`)).id)
+  await world.run(200)
+  for (const { messenger } of others) {
+    const { pending, rejected } = await messenger!.operator.getDiagnostics()
+    expect(pending).toBe(MAX_PENDING_PER_DEVICE)
+    expect(rejected['buffer-full']).toBeGreaterThan(0)
+  }
+  await world.runUntil(() => world.isQuiet(), 30_000)
+  expect(await world.verdict(ids)).toMatchObject({ violations: [], lost: 0, missing: [], pending: 0 })
 })
