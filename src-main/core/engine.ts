@@ -25,7 +25,7 @@ import {
   type Sha256,
 } from './event.ts'
 import { GapQuestions, gapsOf, type Gap, type Question } from './gaps.ts'
-import { Future, Strangers } from './held.ts'
+import { Future, Refused, Strangers } from './held.ts'
 import { nextHlc } from './hlc.ts'
 import { History, type Entry } from './history.ts'
 import { MAX_PENDING_AGE_MS } from './limits.ts'
@@ -91,6 +91,7 @@ export class Engine {
   readonly #buffer = new DeliveryBuffer()
   readonly #strangers = new Strangers()
   readonly #future = new Future()
+  readonly #refused = new Refused()
   readonly #questions = new GapQuestions()
   /** Forked devices, and when (atMs) an event last came that depends on something of theirs which is not here. */
   readonly #wanted = new Map<DeviceTag, number>()
@@ -176,7 +177,7 @@ export class Engine {
       effects.push({ type: 'ownUnknown', event })
     this.#lookForFork(event, atMs, effects)
     if (!this.#future.isDue(event, nowMs)) {
-      this.#future.add(event, from)
+      if (!this.#future.add(event, from)) this.#refused.add(event)
       return void refuse('too-far-ahead')
     }
     this.#insert(event, from, { nowMs, atMs }, effects)
@@ -198,14 +199,19 @@ export class Engine {
       const watch = firstMissing(event, this.history)
       if (watch) {
         this.#want(event, now.atMs)
-        for (const out of this.#buffer.add({ event, from, sinceMs, watch })) refuse('buffer-full', out.from)
+        for (const out of this.#buffer.add({ event, from, sinceMs, watch })) {
+          this.#refused.add(out.event)
+          refuse('buffer-full', out.from)
+        }
         if (event === first && this.#buffer.has(event.id)) effects.push({ type: 'wait', event })
         continue
       }
       const checked = this.#check(event)
       if ('reason' in checked) {
         if (checked.reason === 'commit-mismatch') this.#want(event, now.atMs)
-        refuse(checked.reason)
+        this.#refused.add(event)
+        // As half of a proof an honest neighbour hands it over.
+        refuse(forks.has(event.tag) ? 'forked-device' : checked.reason)
         continue
       }
       const entry = this.#accept(event, checked.parents)
@@ -228,7 +234,8 @@ export class Engine {
     const other =
       this.history.at(tag, chainOf(kind), seq) ??
       this.#buffer.ofDevice(tag).find(isSibling) ??
-      this.#future.find(isSibling)
+      this.#future.find(isSibling) ??
+      [this.#refused.get(tag)].find((last) => last && isSibling(last))
     if (!other) return
     const hidden = this.history.forks.add(tag)
     this.roster.refresh()

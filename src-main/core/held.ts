@@ -1,8 +1,14 @@
-/** Events that are set aside before anything waits for them: nobody knows their author yet, or they are dated ahead. */
+/** Events that are set aside: nobody knows their author yet, they are dated ahead, or they were not taken. */
 import type { DeviceTag, EventId } from '../api/contract.ts'
 import type { Event } from './event.ts'
 import { hlcAt } from './hlc.ts'
-import { MAX_FUTURE_EVENTS, MAX_FUTURE_MS, MAX_HELD_EVENTS, MAX_HELD_PER_DEVICE } from './limits.ts'
+import {
+  MAX_FUTURE_EVENTS,
+  MAX_FUTURE_MS,
+  MAX_HELD_EVENTS,
+  MAX_HELD_PER_DEVICE,
+  MAX_REFUSED_KEPT,
+} from './limits.ts'
 
 interface Held {
   bytes: Uint8Array
@@ -32,7 +38,7 @@ export class Strangers {
   }
 }
 
-/** Verified events that are dated too far ahead, until they are due. What does not fit is dropped. */
+/** Verified events that are dated too far ahead, until they are due. */
 export class Future {
   readonly #events = new Map<EventId, { event: Event; from: string }>()
 
@@ -53,8 +59,11 @@ export class Future {
     return hlc <= hlcAt(nowMs + MAX_FUTURE_MS)
   }
 
-  add(event: Event, from: string): void {
-    if (this.#events.size < MAX_FUTURE_EVENTS) this.#events.set(event.id, { event, from })
+  /** False when it does not fit. */
+  add(event: Event, from: string): boolean {
+    if (this.#events.size >= MAX_FUTURE_EVENTS) return false
+    this.#events.set(event.id, { event, from })
+    return true
   }
 
   /** Takes out what is due. */
@@ -62,5 +71,23 @@ export class Future {
     const due = [...this.#events.values()].filter(({ event }) => this.isDue(event, nowMs))
     for (const { event } of due) this.#events.delete(event.id)
     return due
+  }
+}
+
+/**
+ * The last event of each device that was signed and not taken, of the devices that this happened to last. Two such
+ * events may prove a fork (core/fork.ts), and whoever has the proof hands them over one right after the other.
+ */
+export class Refused {
+  readonly #lastOf = new Map<DeviceTag, Event>()
+
+  get(tag: DeviceTag): Event | undefined {
+    return this.#lastOf.get(tag)
+  }
+
+  add(event: Event): void {
+    this.#lastOf.delete(event.tag)
+    this.#lastOf.set(event.tag, event)
+    if (this.#lastOf.size > MAX_REFUSED_KEPT) this.#lastOf.delete(this.#lastOf.keys().next().value!)
   }
 }

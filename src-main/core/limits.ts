@@ -43,6 +43,8 @@ export const GAP_ASK_ALL_AFTER_MS = 10_000
 
 /** Events of a forked device that nobody else's event depends on; they are hidden. */
 export const MAX_HIDDEN_PER_DEVICE = 32
+/** Devices of which the last event that was not taken is remembered: with another of its place it proves a fork. */
+export const MAX_REFUSED_KEPT = 64
 /** Ways to tell apart what one event cites, tried until its commitment fits; it counts where devices forked only. */
 export const MAX_BRANCH_CHOICES = 4_096
 /** Places of one forked device's chain that a clock frame names. */

@@ -133,6 +133,8 @@ export class GroupLog {
       for (const effect of this.engine.step({ type: 'receive', bytes, from, ...now })) {
         effects.push(effect)
         if (effect.type === 'fork' || effect.type === 'show') isNews = true
+        // What was refused a moment ago, as an event, was the first half of the proof.
+        if (effect.type === 'fork' && 'bytes' in effect.proof[0]) refused--
         if (effect.type === 'deliver' || effect.type === 'wait')
           // What a forked device goes on to write is not handed on.
           isNews ||= !this.engine.history.forks.has(effect.event.tag)

@@ -3,7 +3,14 @@ import { describe, expect, test } from 'vitest'
 import type { DeviceTag, EventId } from '../../src-main/api/contract.ts'
 import { fromHex } from '../../src-main/core/bytes.ts'
 import { Engine, type Effect } from '../../src-main/core/engine.ts'
-import { decodeEvent, encodeEvent, KIND, type Event } from '../../src-main/core/event.ts'
+import {
+  commitTo,
+  decodeEvent,
+  encodeEvent,
+  KIND,
+  type Event,
+  type EventFields,
+} from '../../src-main/core/event.ts'
 import type { Entry, History } from '../../src-main/core/history.ts'
 import { MAX_HIDDEN_PER_DEVICE } from '../../src-main/core/limits.ts'
 import { decodeFrame, encodeFrame, SyncSession, type SyncEffect } from '../../src-main/core/sync.ts'
@@ -148,6 +155,38 @@ describe('a fork', () => {
     const nowMs = LATER_MS + 100 * 24 * 3_600_000
     const effects = alice.hear(mallory.say('1', { nowMs }), twin.say('one', { nowMs }))
     expect(effects.map(({ type }) => type)).toContain('fork')
+  })
+
+  test('is proved by events that cannot be delivered', () => {
+    //  mallory  m1 ┬─ m2       commits to another m1
+    //              └─ m2'      is not dated later than m1
+    const { alice, bob, mallory, group, archive } = four()
+    const m1 = mallory.say('1')
+    const forge = (change: Partial<EventFields>) =>
+      encodeEvent({ ...mallory.say('2'), seq: 2, ...change }, group, crypto.sha256, mallory.sign)
+    const commit = commitTo(m1.id, [], undefined, crypto.sha256)
+    const [m2, m2b] = [
+      forge({ commit: new Uint8Array(16), controlHeads: undefined }),
+      forge({ commit, hlc: m1.hlc, controlHeads: undefined }),
+    ]
+    // Bob hears them before their past, so both wait.
+    expect(bob.hear(m2, m2b).map(({ type }) => type)).toEqual(['wait', 'fork', 'wait'])
+    bob.hear(m1)
+    alice.hear(m1)
+    for (const [one, other] of [
+      [m2, m2b],
+      [m2b, m2],
+    ] as const) {
+      const carol = { ...four().carol }
+      expect(reasons(carol.hear(m1, one))).toHaveLength(1)
+      expect(carol.hear(other)).toMatchObject([
+        { type: 'fork', tag: mallory.tag, hidden: [{ id: m1.id }] },
+        { type: 'refuse', reason: 'forked-device' },
+      ])
+    }
+    sync(bob, alice, archive)
+    expect(alice.engine.history.forks.tags).toEqual([mallory.tag])
+    syncAll([alice, bob], archive)
   })
 
   test('two signatures of one event are none', () => {
