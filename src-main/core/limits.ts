@@ -55,8 +55,10 @@ export const MAX_CACHED_CLOCKS = 1_024
 /** Every such event of a device keeps its full clock. */
 export const CLOCK_CHECKPOINT_INTERVAL = 32
 
-/** Devices listed in one clock frame. */
-export const MAX_CLOCK_ENTRIES = 10_000
+/** Places listed in one clock frame: at 21 bytes each, at most, it fits into a frame of the network. */
+export const MAX_CLOCK_TIPS = 12_000
+/** Forked devices listed in one session. */
+export const MAX_FORKS_LISTED = 10_000
 /** Payload of one frame of events; a single larger event still travels alone. */
 export const EVENTS_FRAME_SIZE_BYTES = 64 * 1024
 /** Rejected events after which a sync session is ended. */

@@ -23,8 +23,9 @@ import type { Entry, History } from './history.ts'
 import {
   MAX_ADDRESS_SIZE_BYTES,
   MAX_ADDRESSES,
-  MAX_CLOCK_ENTRIES,
+  MAX_CLOCK_TIPS,
   MAX_EVENT_SIZE_BYTES,
+  MAX_FORKS_LISTED,
   MAX_TIPS_PER_FORKED_CHAIN,
 } from './limits.ts'
 
@@ -185,7 +186,7 @@ export class SyncSession {
     const draw = this.#sha256(concat([first!, second!]))
     // One of each quarter of an id.
     this.#offsets = Array.from({ length: FINGERPRINT_SIZE }, (_, i) => 8 * i + (draw[i]! & 7))
-    const { tags } = this.#history.forks
+    const tags = this.#history.forks.tags.slice(0, MAX_FORKS_LISTED)
     if (tags.length > 0) effects.push({ type: 'send', frame: { type: 'forks', tags } })
     return [...effects, { type: 'send', frame: { type: 'clock', tips: this.#tips() } }]
   }
@@ -249,14 +250,16 @@ export class SyncSession {
     const tips: Tip[] = []
     const add = ({ tag, seq, id }: Entry, chain: Chain) =>
       tips.push({ tag, chain, seq, fingerprint: this.#fingerprint(id) })
+    const { forks } = this.#history
     for (const { tag } of this.#history.progress())
-      for (const chain of CHAINS)
-        if (this.#history.forks.has(tag)) for (const entry of this.#landmarks(tag, chain)) add(entry, chain)
-        else {
-          const tip = this.#history.chain(tag, chain).at(-1)
-          if (tip) add(tip, chain)
-        }
-    return tips.slice(0, 2 * MAX_CLOCK_ENTRIES)
+      for (const chain of forks.has(tag) ? [] : CHAINS) {
+        const tip = this.#history.chain(tag, chain).at(-1)
+        if (tip) add(tip, chain)
+      }
+    // Last, so that they crowd out nobody.
+    for (const tag of forks.tags)
+      for (const chain of CHAINS) for (const entry of this.#landmarks(tag, chain)) add(entry, chain)
+    return tips.slice(0, MAX_CLOCK_TIPS)
   }
 
   /** Places of a tree that tell how much of it is here: dense at the ends of its branches. Visible branches first. */
@@ -318,14 +321,14 @@ function readFrame(reader: Reader): Frame | undefined {
 
 function readForks(reader: Reader): Frame {
   const tags: DeviceTag[] = []
-  for (let count = reader.varint(MAX_CLOCK_ENTRIES); count > 0 && !reader.failed; count--)
+  for (let count = reader.varint(MAX_FORKS_LISTED); count > 0 && !reader.failed; count--)
     tags.push(reader.hex(8))
   return { type: 'forks', tags }
 }
 
 function readClock(reader: Reader): Frame | undefined {
   const tips: Tip[] = []
-  for (let count = reader.varint(2 * MAX_CLOCK_ENTRIES); count > 0 && !reader.failed; count--) {
+  for (let count = reader.varint(MAX_CLOCK_TIPS); count > 0 && !reader.failed; count--) {
     const tag = toHex(reader.bytes(8))
     const chain = CHAINS[reader.byte()]
     const seq = reader.varint()

@@ -176,9 +176,11 @@ export class Syncing {
         if (effect.type === 'send') sending.push([encodeFrame(effect.frame)])
         else if (effect.type === 'stream')
           sending.run(async (send) => {
-            const proofs = await log.readProofs(effect.proofs)
-            if (proofs.length > 0) await send(encodeFrame({ type: 'events', events: proofs }))
-            for await (const events of batches(log.readMany(effect.ns)))
+            const streamed = async function* () {
+              yield* await log.readProofs(effect.proofs)
+              yield* log.readMany(effect.ns)
+            }
+            for await (const events of batches(streamed()))
               await send(encodeFrame({ type: 'events', events }))
             await carryOut(session.streamed())
           })

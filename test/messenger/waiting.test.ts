@@ -1,95 +1,15 @@
 /** What arrives before its past is shown greyed after a while, and changes nothing else. All clocks are in the test's hand. */
 import fc from 'fast-check'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { GroupSummary } from '../../src-main/api/contract.ts'
-import { toHex } from '../../src-main/core/bytes.ts'
-import {
-  commitTo,
-  deviceTag,
-  encodeEvent,
-  KIND,
-  type Event,
-  type EventFields,
-} from '../../src-main/core/event.ts'
 import { hlcAt } from '../../src-main/core/hlc.ts'
 import { MAX_PENDING_PER_DEVICE, PREVIEW_AFTER_MS } from '../../src-main/core/limits.ts'
-import { encodeEvents } from '../../src-main/core/sync.ts'
-import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
-import { encodeMessage } from '../../src-main/messenger/content.ts'
-import { decodeInvite, topicOf } from '../../src-main/messenger/membership.ts'
-import { Messenger } from '../../src-main/messenger/messenger.ts'
-import { systemTime } from '../../src-main/messenger/time.ts'
-import { createMemoryNetwork, MemoryHub } from '../../src-main/network/memory.ts'
-import { openMemoryStorage } from '../../src-main/storage/memory.ts'
-import { until } from '../helpers/messengers.ts'
-import { Witness } from '../helpers/witness.ts'
+import { makeScene, START_MS } from '../helpers/hostile-members.ts'
 
-const START_MS = Date.UTC(2026, 0, 1)
 const HOUR_MS = 3_600_000
 /** Shown at once, and gaps listed at once, however many there are. */
 const MAX_PREVIEWS = 50
 const MAX_GAPS = 20
-
-/** Alice at her window; mallory is a member, and gossips what she likes. */
-async function makeScene() {
-  const hub = new MemoryHub()
-  /** Alice's clocks: the one that she may set, and the one that she may not. */
-  const clocks = { nowMs: START_MS, atMs: 0 }
-  const time = { ...systemTime, nowMs: () => clocks.nowMs, monotonicMs: () => clocks.atMs }
-  const start = async (name: string, key = crypto.keyPair()) => {
-    const network = createMemoryNetwork(hub, toHex(key.publicKey))
-    const parts = { storage: openMemoryStorage(), network, crypto, key, dataFolder: 'memory', name, time }
-    const messenger = await Messenger.start(parts)
-    onTestFinished(() => messenger.close())
-    return messenger
-  }
-  const key = crypto.keyPair()
-  const [alice, member] = [await start('Alice'), await start('Mallory', key)]
-  const { id: group } = await alice.commands.createGroup({ name: 'office' })
-  const { invite } = await alice.commands.createInvite({ group })
-  await member.commands.joinGroup({ invite })
-  const summary = async () => (await alice.commands.getState()).groups[0]!
-  const untilSo = (isSo: (summary: GroupSummary) => boolean) =>
-    until(alice, async () => isSo(await summary()))
-  await untilSo(({ people }) => people.length === 2)
-  await member.close()
-
-  const mallory = await new Witness(createMemoryNetwork(hub, toHex(key.publicKey))).start()
-  onTestFinished(() => mallory.network.stop())
-  await mallory.network.connect(`memory/${(await alice.operator.getPeerKey()).peer}`)
-  const topic = topicOf(decodeInvite(invite, crypto).secret, crypto)
-  mallory.network.join(topic)
-  await mallory.until(() => mallory.network.topicPeers(topic).length > 0)
-  return {
-    alice,
-    clocks,
-    summary,
-    untilSo,
-    /** A message of mallory's, with some fields as given. */
-    forge(text: string, change: Partial<EventFields> & { seq: number; previous?: Event | undefined }): Event {
-      const { previous, ...fields } = change
-      const honest: EventFields = {
-        kind: KIND.message,
-        tag: deviceTag(key.publicKey, crypto.sha256),
-        hlc: hlcAt(START_MS + change.seq),
-        deps: [],
-        commit: commitTo(previous?.id, [], undefined, crypto.sha256),
-        body: encodeMessage({ text }),
-        ...fields,
-      }
-      return encodeEvent(honest, group, crypto.sha256, (id) => crypto.sign(id, key.secretKey))
-    },
-    async gossip(...events: Event[]) {
-      for (const { bytes } of events) await mallory.network.publish(topic, encodeEvents([bytes]))
-    },
-    /** Everything that is shown for good. */
-    async shown() {
-      const { messages } = await alice.commands.getTimeline({ group, limit: 200 })
-      const { unread, last, people } = await summary()
-      return { messages, unread, last, people: people.map(({ device, forked }) => [device, forked]) }
-    },
-  }
-}
 
 const texts = ({ pending }: GroupSummary) => pending.preview.map(({ text }) => text)
 
