@@ -127,3 +127,16 @@ test('the tests run on the Node that the project brings along', () => {
   if (brought) expect(process.versions.node).toBe(brought)
   else expect(Number(process.versions.node.split('.')[0])).toBeGreaterThanOrEqual(22)
 })
+
+test('every limit has a test that names it', () => {
+  const names = [...read('src-main/core/limits.ts').matchAll(/^export const (\w+)/gm)].map(
+    ([, name]) => name!,
+  )
+  const tests = globSync('test/**/*.ts', {
+    cwd: ROOT,
+    exclude: ['test/structure.test.ts', '**/node_modules/**'],
+  })
+  const text = tests.map(read).join('\n')
+  expect(names.length).toBeGreaterThan(20)
+  expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(text))).toEqual([])
+})

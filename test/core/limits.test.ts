@@ -1,4 +1,4 @@
-/** Bounds of the engine that other tests do not reach. Their values are written down once more: see structure.test.ts. */
+/** Bounds of the engine that no other test reaches. */
 import { describe, expect, test } from 'vitest'
 import { bind, controlFrontier } from '../../src-main/core/citations.ts'
 import { Clocks } from '../../src-main/core/clock.ts'
