@@ -36,6 +36,10 @@ export const MAX_FUTURE_MS = 10 * 60_000
 /** Events that wait until they are due. */
 export const MAX_FUTURE_EVENTS = 256
 
+/** Events of one device that gossip hands on in the long run, and at once. */
+export const RELAY_EVENTS_PER_S = 5
+export const RELAY_BURST_EVENTS = 200
+
 /** Ages of the oldest gap at which more peers are asked for it. */
 export const GAP_ASK_SOURCE_AFTER_MS = 400
 export const GAP_ASK_MORE_AFTER_MS = 2_000

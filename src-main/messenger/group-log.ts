@@ -118,15 +118,20 @@ export class GroupLog {
     return log
   }
 
-  /** Takes in events of a neighbour. verdict is about forwarding; written resolves when what they caused is on disk. */
+  /**
+   * Takes in events of a neighbour. verdict is about forwarding, news names the author of each event that is worth it;
+   * written resolves when what they caused is on disk.
+   */
   receive(
     events: readonly Uint8Array[],
     from: string,
     now: Moment,
-  ): { verdict: Verdict; written: Promise<void>; refused: number } {
-    if (this.#failure) return { verdict: 'ignore', written: Promise.reject(this.#failure), refused: 0 }
+  ): { verdict: Verdict; news: DeviceTag[]; written: Promise<void>; refused: number } {
+    if (this.#failure)
+      return { verdict: 'ignore', news: [], written: Promise.reject(this.#failure), refused: 0 }
     let refused = 0
     let isNews = false
+    const news: DeviceTag[] = []
     let isBad = false
     const effects: Effect[] = []
     for (const bytes of events)
@@ -135,15 +140,21 @@ export class GroupLog {
         if (effect.type === 'fork' || effect.type === 'show') isNews = true
         // What was refused a moment ago, as an event, was the first half of the proof.
         if (effect.type === 'fork' && 'bytes' in effect.proof[0]) refused--
-        if (effect.type === 'deliver' || effect.type === 'wait')
-          // What a forked device goes on to write is not handed on.
-          isNews ||= !this.engine.history.forks.has(effect.event.tag)
+        // What a forked device goes on to write is not handed on.
+        if (
+          (effect.type === 'deliver' || effect.type === 'wait') &&
+          !this.engine.history.forks.has(effect.event.tag)
+        ) {
+          isNews = true
+          news.push(effect.event.tag)
+        }
         if (effect.type !== 'refuse' || isPassing(effect.reason)) continue
         refused++
         if (isProvablyBad(effect.reason)) isBad = true
       }
     return {
       verdict: isBad ? 'reject' : isNews ? 'accept' : 'ignore',
+      news,
       written: this.#carryOut(effects),
       refused,
     }

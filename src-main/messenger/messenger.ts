@@ -12,6 +12,7 @@ import { deviceTag, encodeEvent, commitTo, KIND } from '../core/event.ts'
 import { hlcAt } from '../core/hlc.ts'
 import type { Entry } from '../core/history.ts'
 import { encodeCreate, encodeJoin, joinStatement } from '../core/members.ts'
+import { Relay } from '../core/relay.ts'
 import { decodeEvents } from '../core/sync.ts'
 import { type Crypto, type KeyPair } from '../crypto/crypto.ts'
 import { sodiumCrypto } from '../crypto/sodium.ts'
@@ -81,6 +82,7 @@ interface OpenGroup {
   membership: Membership
   topic: string
   outbox: Outbox
+  relay: Relay
   /** Takes back the update that is due soon. */
   cancelSummary: (() => void) | undefined
 }
@@ -358,6 +360,7 @@ export class Messenger {
       membership,
       topic,
       outbox: new Outbox(network, topic, this.#time),
+      relay: new Relay(),
       cancelSummary: undefined,
     }
     this.#groups.set(id, open)
@@ -447,9 +450,10 @@ export class Messenger {
       this.#counters.refuse('malformed', from)
       return 'reject'
     }
-    const { verdict, written } = open.log.receive(events, from, this.#now())
+    const now = this.#now()
+    const { verdict, news, written } = open.log.receive(events, from, now)
     written.catch((error: unknown) => console.error('Gossip could not be written:', error))
-    return verdict
+    return verdict === 'accept' && !open.relay.allows(news, now.atMs) ? 'ignore' : verdict
   }
 
   async #synchronised(id: GroupId, peer: PeerKey): Promise<void> {
