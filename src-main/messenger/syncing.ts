@@ -3,7 +3,7 @@
  */
 import type { GroupId } from '../api/contract.ts'
 import type { Moment } from '../core/engine.ts'
-import { EVENTS_FRAME_SIZE_BYTES, MAX_REJECTED_PER_SESSION } from '../core/limits.ts'
+import { EVENTS_FRAME_SIZE_BYTES, MAX_REJECTED_PER_SESSION, MAX_SESSIONS_PER_PEER } from '../core/limits.ts'
 import { decodeFrame, encodeFrame, SyncSession, type Frame, type SyncEffect } from '../core/sync.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import type { FrameStream, Network, PeerKey } from '../network/network.ts'
@@ -36,7 +36,8 @@ export interface SyncParts {
   onFault(peer: PeerKey, reason: SyncFault): void
 }
 
-export type SyncFault = 'bad-frame' | 'unexpected-frame' | 'not-admitted' | 'too-many-refused'
+export type SyncFault =
+  'bad-frame' | 'unexpected-frame' | 'not-admitted' | 'too-many-refused' | 'too-many-sessions'
 
 const FIRST_FRAME_TIMEOUT_MS = 10_000
 const MAX_SENT_FRAMES_WAITING = 64
@@ -95,6 +96,8 @@ export class Syncing {
       // Both began at once, and would give each other everything twice: the smaller key's session goes first.
       const own = this.#initiated.get(slotOf(admittedTo, peer))
       if (own && this.#parts.network.self < peer) await own
+      if ((this.#answered.get(slotOf(admittedTo, peer)) ?? 0) >= MAX_SESSIONS_PER_PEER)
+        throw new Fault('too-many-sessions')
       group = admittedTo
       this.#countAnswered(group, peer, 1)
       return { group, first }

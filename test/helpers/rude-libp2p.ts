@@ -23,6 +23,8 @@ export interface RawStream {
   sendFrame(frame: Uint8Array): Promise<void>
   /** Whether or not the other side has given the stream up already. */
   closeWrite(): Promise<void>
+  /** Resolves when the other side has sent anything. */
+  heard: Promise<void>
   /** Every byte the other side sent; resolves when it is done with the stream, in whatever way. */
   received: Promise<Uint8Array>
 }
@@ -83,7 +85,11 @@ function rawStream(stream: Stream): RawStream {
   const chunks: Uint8Array[] = []
   const over = Promise.withResolvers<Uint8Array>()
   const end = () => over.resolve(Buffer.concat(chunks))
-  stream.addEventListener('message', ({ data }) => chunks.push(data.subarray()))
+  const heard = Promise.withResolvers<void>()
+  stream.addEventListener('message', ({ data }) => {
+    chunks.push(data.subarray())
+    heard.resolve()
+  })
   stream.addEventListener('end', end)
   stream.addEventListener('close', end)
   if (stream.status !== 'open') end()
@@ -93,6 +99,7 @@ function rawStream(stream: Stream): RawStream {
       if (stream.status === 'open') stream.send(prefixed(frame))
     },
     closeWrite: () => stream.close().catch(() => {}),
+    heard: heard.promise,
     received: over.promise,
   }
 }

@@ -4,7 +4,7 @@ import type { GroupId } from '../../src-main/api/contract.ts'
 import { ascii, concat } from '../../src-main/core/bytes.ts'
 import { commitTo, deviceTag, encodeEvent, KIND, type EventFields } from '../../src-main/core/event.ts'
 import { hlcAt } from '../../src-main/core/hlc.ts'
-import { MAX_REJECTED_PER_SESSION } from '../../src-main/core/limits.ts'
+import { MAX_REJECTED_PER_SESSION, MAX_SESSIONS_PER_PEER } from '../../src-main/core/limits.ts'
 import { encodeCreate, encodeJoin } from '../../src-main/core/members.ts'
 import { encodeEvents, encodeFrame } from '../../src-main/core/sync.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
@@ -14,15 +14,17 @@ import { MAX_FRAME_SIZE_BYTES, MAX_GOSSIP_SIZE_BYTES } from '../../src-main/netw
 import { startMessenger, texts, traceOf, until, type RunningMessenger } from '../helpers/messengers.ts'
 import { makeRudeLibp2p, type RawStream, type RudeLibp2p } from '../helpers/rude-libp2p.ts'
 
-/** Mallory has an invite, so the group's secret too; the key of dave, who is away, has leaked to her. She is linked to alice. */
+/** Mallory has an invite, so the group's secret too; the keys of dave and erin, who are away, have leaked to her. She is linked to alice. */
 interface Scene {
   alice: RunningMessenger
   bob: RunningMessenger
   group: GroupId
   secret: Uint8Array
   dave: RunningMessenger
+  erin: RunningMessenger
   /** The one message that dave wrote, before he went away. Bob answered it. */
   davesMessage: { id: string; sentAtMs: number }
+  erinsMessage: { id: string }
   /** What alice and bob had before anything hostile came. */
   traces: string[]
 }
@@ -30,10 +32,10 @@ interface Scene {
 let scene: Scene
 
 beforeAll(async () => {
-  const [alice, bob, dave] = await Promise.all(['alice', 'bob', 'dave'].map(startMessenger))
+  const [alice, bob, dave, erin] = await Promise.all(['alice', 'bob', 'dave', 'erin'].map(startMessenger))
   const { id: group } = await alice!.messenger.commands.createGroup({ name: 'office' })
   const { invite } = await alice!.messenger.commands.createInvite({ group })
-  for (const { messenger } of [bob!, dave!]) {
+  for (const { messenger } of [bob!, dave!, erin!]) {
     await messenger.commands.joinGroup({ invite })
     await until(messenger, async () => {
       const { groups } = await messenger.commands.getState()
@@ -43,11 +45,27 @@ beforeAll(async () => {
   const davesMessage = await dave!.messenger.commands.post({ group, text: 'pizza?' })
   await until(bob!.messenger, async () => (await texts(bob!.messenger, group)).includes('pizza?'))
   await bob!.messenger.commands.post({ group, text: 'yes', replyTo: davesMessage.id })
-  await until(alice!.messenger, async () => (await texts(alice!.messenger, group)).includes('yes'))
+  const erinsMessage = await erin!.messenger.commands.post({ group, text: 'not for me' })
+  for (const { messenger } of [alice!, bob!])
+    await until(messenger, async () => {
+      const shown = await texts(messenger, group)
+      return shown.includes('yes') && shown.includes('not for me')
+    })
   await dave!.messenger.close()
+  await erin!.messenger.close()
   const traces = await Promise.all([alice!, bob!].map(({ messenger }) => traceOf(messenger, group)))
   const { secret } = decodeInvite(invite, crypto)
-  scene = { alice: alice!, bob: bob!, dave: dave!, group, secret, davesMessage, traces }
+  scene = {
+    alice: alice!,
+    bob: bob!,
+    dave: dave!,
+    erin: erin!,
+    group,
+    secret,
+    davesMessage,
+    erinsMessage,
+    traces,
+  }
 })
 
 afterAll(async () => {
@@ -89,6 +107,14 @@ function davesNext(change: Partial<EventFields> = {}, secretKey = scene.dave.key
     ...change,
   }
   return encodeEvent(fields, scene.group, crypto.sha256, (id) => crypto.sign(id, secretKey)).bytes
+}
+
+/** What erin might write next, always the same: refused more than once, it must not stand for two events of one place. */
+function erinsNext(change: Partial<EventFields>): Uint8Array {
+  const { erin, erinsMessage } = scene
+  const tag = deviceTag(erin.key.publicKey, crypto.sha256)
+  const commit = commitTo(erinsMessage.id, [], undefined, crypto.sha256)
+  return davesNext({ tag, commit, ...change }, erin.key.secretKey)
 }
 
 /** A first event of mallory's own chain. */
@@ -162,8 +188,12 @@ const EVENTS: [what: string, reason: string, make: (mallory: RudeLibp2p) => Uint
       )
     },
   ],
-  ['a false commitment', 'commit-mismatch', () => davesNext({ commit: randomBytes(16) })],
-  ['a date before its own past', 'clock-not-growing', () => davesNext({ hlc: hlcAt(1) })],
+  [
+    'a false commitment',
+    'commit-mismatch',
+    () => davesNext({ commit: new Uint8Array(16), hlc: hlcAt(scene.davesMessage.sentAtMs + 60_000) }),
+  ],
+  ['a date before its own past', 'clock-not-growing', () => erinsNext({ hlc: hlcAt(1) })],
   [
     'a date in the far future',
     'too-far-ahead',
@@ -270,6 +300,21 @@ describe('a sync session', () => {
     const events = Array.from({ length: MAX_REJECTED_PER_SESSION + 1 }, () => Uint8Array.of(9))
     await say(stream, hello(mallory), encodeFrame({ type: 'events', events }), end)
     await expectUnharmed(mallory, { 'unknown-version': events.length, 'too-many-refused': 1 })
+  })
+
+  test('one session too many is ended, and the others go on', async () => {
+    const { mallory, stream } = await openStream()
+    const others = []
+    for (let i = 1; i < MAX_SESSIONS_PER_PEER; i++) others.push(await mallory.openStream(self(scene.alice)))
+    for (const one of [stream, ...others]) {
+      await one.sendFrame(hello(mallory))
+      await one.heard
+    }
+    const last = await mallory.openStream(self(scene.alice))
+    await last.sendFrame(hello(mallory))
+    expect(await last.received).toHaveLength(0)
+    for (const one of [stream, ...others]) await say(one, end)
+    await expectUnharmed(mallory, { 'too-many-sessions': 1 })
   })
 
   test('a clock of devices that nobody knows is answered, and harmless', async () => {
