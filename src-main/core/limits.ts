@@ -38,7 +38,7 @@ export const MAX_FUTURE_EVENTS = 256
 
 /** Events of one device that gossip hands on in the long run, and at once. */
 export const RELAY_EVENTS_PER_S = 5
-export const RELAY_BURST_EVENTS = 200
+export const RELAY_BURST_EVENTS = 1_000
 
 /** Ages of the oldest gap at which more peers are asked for it. */
 export const GAP_ASK_SOURCE_AFTER_MS = 400
