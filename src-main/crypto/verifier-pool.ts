@@ -21,7 +21,7 @@ const THREADS = Math.max(1, Math.min(4, availableParallelism() - 1))
 export const MIN_BATCH = 8
 /** What a thread, or a turn of this one, is given at a time: 2 to 3 ms of work. */
 const JOB_SIZE_BYTES = 64 * RECORD_SIZE_BYTES
-/** A thread that has work and says nothing for so long hangs. */
+/** A thread that says nothing for so long when it has work, or when it starts, hangs. */
 const SILENCE_TIMEOUT_MS = 10_000
 const STARTS_PER_THREAD = 2
 
@@ -29,6 +29,7 @@ export interface VerifierPoolOptions {
   threads?: number
   /** The module that threads run. */
   worker?: URL
+  /** For a thread that has work. */
   silenceTimeoutMs?: number
   /** A thread was lost; an English sentence. */
   onProblem?(sentence: string): void
@@ -161,8 +162,6 @@ class Thread {
   constructor(module: URL, silenceTimeoutMs: number, onLost: (thread: Thread, cause: string) => void) {
     this.#silenceTimeoutMs = silenceTimeoutMs
     this.#worker = new Worker(module, { name: 'verifier' })
-    // A thread without work keeps no process alive.
-    this.#worker.unref()
     const ready = Promise.withResolvers<void>()
     this.ready = ready.promise
     this.ready.catch(() => {})
@@ -180,7 +179,7 @@ class Thread {
       this.#watch()
       this.#worker.on('message', (verdicts: boolean[]) => this.#answer(verdicts))
     })
-    this.#expectWord()
+    this.#expectWord(SILENCE_TIMEOUT_MS)
   }
 
   take(job: Job): void {
@@ -203,16 +202,17 @@ class Thread {
 
   #watch(): void {
     clearTimeout(this.#timer)
+    // A thread without work keeps no process alive.
     if (this.jobs.length === 0) return this.#worker.unref()
     this.#worker.ref()
-    this.#expectWord()
+    this.#expectWord(this.#silenceTimeoutMs)
   }
 
-  #expectWord(): void {
+  #expectWord(timeoutMs: number): void {
     this.#timer = setTimeout(() => {
       this.isReady = false
       this.#isSilent = true
       void this.#worker.terminate()
-    }, this.#silenceTimeoutMs).unref()
+    }, timeoutMs).unref()
   }
 }
