@@ -3,8 +3,9 @@
  *
  * 1. Small batches are verified here and at once: a live message waits for no thread.
  * 2. Threads start with the first large batch. While none is ready, or none is left, large batches are verified here
- *    too, a few milliseconds per turn of the event loop. Threads make it faster, never right or wrong.
- * 3. A thread that dies or says nothing is started once more, then given up; what it had is done by the others.
+ *    too, a few milliseconds per turn. Threads make it faster, never right or wrong.
+ * 3. One large batch is answered per turn of the event loop: whoever asked has work to do with it.
+ * 4. A thread that dies or says nothing is started once more, then given up; what it had is done by the others.
  */
 import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
@@ -56,8 +57,8 @@ class Pool implements VerifierPool {
   #threads: Thread[] | undefined
   verifying = 0
   #room = Promise.withResolvers<void>()
-  /** The last of what is verified in this thread, for want of another. */
-  #here = Promise.resolve()
+  /** The turn of the event loop that is given away already. */
+  #turn = Promise.resolve()
   #closed: Promise<void> | undefined
 
   constructor({ threads, worker, silenceTimeoutMs, onProblem }: VerifierPoolOptions) {
@@ -89,9 +90,11 @@ class Pool implements VerifierPool {
     try {
       const jobs: Job[] = []
       for (let at = 0; at < records.length; at += JOB_SIZE_BYTES)
-        jobs.push({ records: records.slice(at, at + JOB_SIZE_BYTES), verdicts: Promise.withResolvers() })
+        jobs.push({ records: records.subarray(at, at + JOB_SIZE_BYTES), verdicts: Promise.withResolvers() })
       for (const job of jobs) this.#assign(job)
-      return (await Promise.all(jobs.map(({ verdicts }) => verdicts.promise))).flat()
+      const verdicts = await Promise.all(jobs.map((job) => job.verdicts.promise))
+      await this.#nextTurn()
+      return verdicts.flat()
     } finally {
       this.verifying -= signed.length
       this.#room.resolve()
@@ -108,7 +111,7 @@ class Pool implements VerifierPool {
     this.#room.resolve()
     const threads = this.#threads ?? []
     for (const thread of threads) for (const { verdicts } of thread.jobs) verdicts.reject(verifierClosed())
-    await Promise.all([this.#here, ...threads.map((thread) => thread.stop())])
+    await Promise.all([this.#turn, ...threads.map((thread) => thread.stop())])
   }
 
   #assign(job: Job): void {
@@ -116,11 +119,15 @@ class Pool implements VerifierPool {
       .filter(({ isReady }) => isReady)
       .sort((a, b) => a.jobs.length - b.jobs.length)
     if (idlest) return idlest.take(job)
-    this.#here = this.#here.then(async () => {
-      await setImmediate()
+    void this.#nextTurn().then(() => {
       if (this.#closed) job.verdicts.reject(verifierClosed())
       else job.verdicts.resolve(verifyRecords(job.records, sodiumCrypto.verify))
     })
+  }
+
+  #nextTurn(): Promise<void> {
+    this.#turn = this.#turn.then(() => setImmediate())
+    return this.#turn
   }
 
   #running(): Thread[] {

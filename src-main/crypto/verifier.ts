@@ -19,7 +19,6 @@
  * - What was read back from the own disk was verified before it was written.
  */
 import { AppError } from '../api/errors.ts'
-import { concat } from '../core/bytes.ts'
 import type { SignedId } from '../core/event.ts'
 import type { Verify } from '../core/members.ts'
 
@@ -58,10 +57,15 @@ export const RECORD_SIZE_BYTES = SIGNATURE_SIZE + ID_SIZE + KEY_SIZE
 
 /** One flat buffer, which threads can pass on without copying: signature, id and key, again and again. */
 export function toRecords(signed: readonly SignedId[]): Uint8Array {
-  for (const { signature, id, publicKey } of signed)
+  const records = new Uint8Array(signed.length * RECORD_SIZE_BYTES)
+  for (const [i, { signature, id, publicKey }] of signed.entries()) {
     if (signature.length !== SIGNATURE_SIZE || id.length !== ID_SIZE || publicKey.length !== KEY_SIZE)
       throw new TypeError('a signature, id or key has the wrong length')
-  return concat(signed.flatMap(({ signature, id, publicKey }) => [signature, id, publicKey]))
+    records.set(signature, i * RECORD_SIZE_BYTES)
+    records.set(id, i * RECORD_SIZE_BYTES + SIGNATURE_SIZE)
+    records.set(publicKey, i * RECORD_SIZE_BYTES + SIGNATURE_SIZE + ID_SIZE)
+  }
+  return records
 }
 
 /** What every implementation does in the end, in whatever thread. */

@@ -56,6 +56,21 @@ test('large batches go to the threads, and small ones do not', async () => {
   expect(await pool.verify(bad(1))).toEqual([false])
 })
 
+test('one large batch is answered per turn of the event loop', async () => {
+  for (const pool of [poolOf(CREDULOUS), poolOf(SILENT.replace(PORT, ''))]) {
+    if (pool === pools[0]) await pool.start()
+    let turn = 0
+    let isOver = false
+    const countTurns = () => void (isOver || setImmediate(countTurns, turn++))
+    countTurns()
+    const answeredIn = await Promise.all(
+      Array.from({ length: 5 }, () => pool.verify(signedIds(64)).then(() => turn)),
+    )
+    isOver = true
+    expect(new Set(answeredIn).size).toBe(5)
+  }
+})
+
 test.each([
   ['dies', MORTAL, 'failed (no more)'],
   ['says nothing', SILENT, 'did not answer'],
