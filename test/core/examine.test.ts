@@ -22,14 +22,9 @@ function makeListener(group: string, sha256 = crypto.sha256) {
     },
     sign: (id) => id,
   })
+  const now = { nowMs: START_MS + 2_000, atMs: 2_000 }
   const hear = ({ bytes }: Event, examined?: Examined) =>
-    engine.step({
-      type: 'receive',
-      bytes,
-      ...(examined && { examined }),
-      from: 'neighbour',
-      nowMs: START_MS + 2_000,
-    })
+    engine.step({ type: 'receive', bytes, ...(examined && { examined }), from: 'neighbour', ...now })
   return { engine, hear, verified: () => verified }
 }
 

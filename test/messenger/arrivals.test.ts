@@ -1,18 +1,24 @@
 /** The way of events into the engine, with their signatures verified in this thread and in others. */
+import { setImmediate } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import { concat } from '../../src-main/core/bytes.ts'
-import type { Reason } from '../../src-main/core/engine.ts'
+import { concat, toHex } from '../../src-main/core/bytes.ts'
 import { KIND, type Event, type SignedId } from '../../src-main/core/event.ts'
 import { MAX_ARRIVING_SIZE_BYTES } from '../../src-main/core/limits.ts'
+import type { Reason } from '../../src-main/core/reasons.ts'
+import { encodeEvents } from '../../src-main/core/sync.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 import { openVerifierPool } from '../../src-main/crypto/verifier-pool.ts'
 import { inlineVerifier, verifierClosed, type Verifier } from '../../src-main/crypto/verifier.ts'
 import { GroupLog } from '../../src-main/messenger/group-log.ts'
+import { decodeInvite, topicOf } from '../../src-main/messenger/membership.ts'
+import { Messenger } from '../../src-main/messenger/messenger.ts'
+import { createMemoryNetwork, MemoryHub } from '../../src-main/network/memory.ts'
 import { openMemoryStorage } from '../../src-main/storage/memory.ts'
 import { signWithNonce } from '../helpers/ed25519.ts'
+import { Witness } from '../helpers/witness.ts'
 import { makeWorld, START_MS, type Person, type World } from '../helpers/people.ts'
 
-const NOW_MS = START_MS + 2_000
+const NOW = { nowMs: START_MS + 2_000, atMs: 2_000 }
 const utf8 = new TextEncoder()
 const keyOf = ({ name }: Person) => crypto.keyPair(crypto.sha256(utf8.encode(`device ${name}`)))
 
@@ -76,7 +82,7 @@ async function take({ log }: Listener, events: readonly Event[], from = 'neighbo
   const { written, ...outcome } = await log.receive(
     events.map(({ bytes }) => bytes),
     from,
-    NOW_MS,
+    () => NOW,
   )
   await written
   return outcome
@@ -203,8 +209,8 @@ describe.each(MAKE)('verified %s', (_, make) => {
   })
 })
 
-/** A verifier whose answers are held back. */
-function gate(): Verifier & { open(call: number): void; calls: number } {
+/** A verifier whose answers are held back from the nth call on. */
+function gate(n = 0): Verifier & { open(call: number): void; calls: number } {
   const inline = inlineVerifier(crypto.verify)
   const held: PromiseWithResolvers<void>[] = []
   return {
@@ -213,6 +219,7 @@ function gate(): Verifier & { open(call: number): void; calls: number } {
     },
     async verify(signed) {
       const call = Promise.withResolvers<void>()
+      if (held.length < n) call.resolve()
       held.push(call)
       await call.promise
       return inline.verify(signed)
@@ -242,8 +249,8 @@ test('what is verified sooner does not overtake, and what happens meanwhile does
   expect(verifier.calls).toBe(4)
   verifier.open(3)
   verifier.open(2)
-  const own = await log.append(KIND.message, utf8.encode('own'), NOW_MS)
-  await log.tick(NOW_MS)
+  const own = await log.append(KIND.message, utf8.encode('own'), NOW)
+  await log.tick(NOW)
   expect(listener.delivered).toEqual([own.event.id])
   verifier.open(1)
   await Promise.all(all)
@@ -268,4 +275,39 @@ test('what is on its way is bounded, and given up at the end', async () => {
   for (const result of await results) expect(result).toMatchObject({ reason: { code: 'CLOSED' } })
   expect(listener.log.arrivals.isFull).toBe(false)
   expect(listener.delivered).toEqual([])
+})
+
+test('a messenger takes no more gossip than is on its way, counts it, and closes without waiting for threads', async () => {
+  const hub = new MemoryHub()
+  const key = crypto.keyPair()
+  const self = toHex(key.publicKey)
+  // The first call is for the first event of the group.
+  const verifier = gate(1)
+  const messenger = await Messenger.start({
+    storage: openMemoryStorage(),
+    network: createMemoryNetwork(hub, self),
+    crypto,
+    verifier,
+    key,
+    dataFolder: '',
+  })
+  const { id: group } = await messenger.commands.createGroup({ name: 'office' })
+  const { invite } = await messenger.commands.createInvite({ group })
+  const topic = topicOf(decodeInvite(invite, crypto).secret, crypto)
+  const mallory = await new Witness(createMemoryNetwork(hub, 'ee'.repeat(32))).start()
+  mallory.network.join(topic)
+  const alice = await mallory.network.connect(`memory/${self}`)
+  await mallory.until(() => mallory.network.topicPeers(topic).includes(alice))
+  const large = new Uint8Array(60 * 1024)
+  const count = Math.ceil(MAX_ARRIVING_SIZE_BYTES / large.length) + 2
+  for (let i = 0; i < count; i++) {
+    large[0] = i
+    await mallory.network.publish(topic, encodeEvents([large]))
+  }
+  const rejected = async () =>
+    (await messenger.operator.getDiagnostics()).rejectedByPeer[mallory.network.self]
+  while (((await rejected())?.['busy'] ?? 0) < 2) await setImmediate()
+  expect(await rejected()).toEqual({ busy: 2 })
+  await messenger.close()
+  expect(verifier.calls).toBe(count - 1)
 })
