@@ -18,8 +18,11 @@ import { RECORD_SIZE_BYTES, toRecords, verifierClosed, verifyRecords, type Verif
 
 /** One is left for everything else. */
 const THREADS = Math.max(1, Math.min(4, availableParallelism() - 1))
-/** Smaller batches cost this thread less to verify than to hand over and take back: bench/verify.ts. */
-export const MIN_BATCH = 8
+/**
+ * Smaller batches are verified here. Handing one signature over costs this thread as much as verifying it, and a live
+ * message waits neither for a thread nor behind others: bench/verify.ts.
+ */
+const MIN_BATCH = 8
 /** What a thread, or a turn of this one, is given at a time: 2 to 3 ms of work. */
 const JOB_SIZE_BYTES = 64 * RECORD_SIZE_BYTES
 /** A thread that says nothing for so long when it has work, or when it starts, hangs. */
@@ -73,6 +76,7 @@ class Pool implements VerifierPool {
   }
 
   async start(): Promise<void> {
+    if (this.#closed) throw verifierClosed()
     const threads = this.#running()
     if (threads.length === 0) throw new Error('no thread is left')
     await Promise.all(threads.map(({ ready }) => ready))
