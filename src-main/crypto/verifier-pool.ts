@@ -16,8 +16,11 @@ import type { SignedId } from '../core/event.ts'
 import { sodiumCrypto } from './sodium.ts'
 import { RECORD_SIZE_BYTES, toRecords, verifierClosed, verifyRecords, type Verifier } from './verifier.ts'
 
-/** One is left for everything else. */
-const THREADS = Math.max(1, Math.min(4, availableParallelism() - 1))
+/**
+ * One core is left for everything else. One thread verifies about as many events as this one takes in meanwhile, and
+ * costs 30 MB; a second makes up for a slow first.
+ */
+const THREADS = Math.max(1, Math.min(2, availableParallelism() - 1))
 /**
  * Smaller batches are verified here. Handing one signature over costs this thread as much as verifying it, and a live
  * message waits neither for a thread nor behind others: bench/verify.ts.
