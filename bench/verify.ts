@@ -10,7 +10,7 @@ import { inlineVerifier, type Verifier } from '../src-main/crypto/verifier.ts'
 
 const SIGNATURES = 32_000
 /** As many as a session has on the way: messenger/syncing.ts. */
-const BATCHES_AT_A_TIME = 4
+const BATCHES_AT_A_TIME = 3
 const round = (value: number) => Math.round(value * 1000) / 1000
 
 const key = crypto.keyPair()

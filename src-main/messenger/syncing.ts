@@ -44,7 +44,7 @@ const MAX_SENT_FRAMES_WAITING = 64
 /** Events taken in before the event loop turns: some 10 ms. */
 const EVENTS_PER_TURN = 64
 /** Signatures of so many turns are verified while the turn before them is taken in. */
-const TURNS_AHEAD = 4
+const TURNS_AHEAD = 2
 
 const slotOf = (group: GroupId, peer: PeerKey): string => `${group} ${peer}`
 
