@@ -79,13 +79,13 @@ async function listen(world: World, verifier: Verifier, self = '00'.repeat(8)): 
 }
 
 async function take({ log }: Listener, events: readonly Event[], from = 'neighbour') {
-  const { written, ...outcome } = await log.receive(
+  const { verdict, refused, written } = await log.receive(
     events.map(({ bytes }) => bytes),
     from,
     () => NOW,
   )
   await written
-  return outcome
+  return { verdict, refused }
 }
 
 const verifiers: Verifier[] = []
