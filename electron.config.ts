@@ -7,7 +7,12 @@ export default defineConfig({
     build: {
       outDir: 'out/main',
       externalizeDeps: true,
-      lib: { entry: 'src-main/index.ts', formats: ['es'], fileName: 'index' },
+      lib: {
+        // A worker is a file of its own, beside the one that starts it.
+        entry: { index: 'src-main/index.ts', 'verifier-worker': 'src-main/crypto/verifier-worker.ts' },
+        formats: ['es'],
+        fileName: (_, name) => `${name}.js`,
+      },
     },
   },
   preload: {

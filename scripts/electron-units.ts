@@ -9,6 +9,7 @@ import { build } from 'vite'
 
 const ROOT = join(import.meta.dirname, '..')
 const TESTS = ['test/core/*.test.ts', 'test/crypto/*.test.ts', 'test/storage/*.test.ts']
+const WORKER = join(ROOT, 'src-main', 'crypto', 'verifier-worker.ts')
 /** Starts TypeScript in a child, which Electron's Node cannot. */
 const LEFT_OUT = 'test/storage/level-crash.test.ts'
 const TIMEOUT_MS = 180_000
@@ -34,7 +35,13 @@ export async function runElectronUnits(electron: string): Promise<UnitResult> {
     logLevel: 'warn',
     resolve: { alias: { vitest: join(ROOT, 'test', 'helpers', 'vitest-on-node.ts') } },
     ssr: { noExternal: ['@vitest/expect'] },
-    build: { ssr: entry, outDir: join(out, 'built'), emptyOutDir: true, target: 'node20' },
+    build: {
+      ssr: true,
+      rollupOptions: { input: { entry, 'verifier-worker': WORKER } },
+      outDir: join(out, 'built'),
+      emptyOutDir: true,
+      target: 'node20',
+    },
   })
   const { stdout, stderr, status } = spawnSync(
     electron,

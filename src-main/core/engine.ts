@@ -10,7 +10,7 @@
  * "Lightweight Causal and Atomic Group Multicast" (1991), with the reduced deltas of core/clock.ts.
  */
 import type { DeviceTag, EventId, GroupId } from '../api/contract.ts'
-import { fromHex } from './bytes.ts'
+import { equalBytes, fromHex } from './bytes.ts'
 import { bind, controlFrontier, firstMissing, tipsToCite } from './citations.ts'
 import { Clocks } from './clock.ts'
 import { DeliveryBuffer, type Pending } from './delivery.ts'
@@ -23,6 +23,7 @@ import {
   type DecodeResult,
   type Event,
   type Sha256,
+  type SignedId,
 } from './event.ts'
 import { GapQuestions, gapsOf, type Gap, type Question } from './gaps.ts'
 import { Future, Refused, Strangers } from './held.ts'
@@ -51,10 +52,18 @@ export interface Moment {
   atMs: number
 }
 
+/** What examine() found out about bytes that came, and whether the signature then proved to be valid. */
+export interface Examined {
+  decoded: DecodeResult
+  /** To be verified. Nothing is when they cannot be read, are here already, or nobody knows their author's key. */
+  signed?: SignedId
+  isValid?: boolean
+}
+
 /** from names the neighbour that handed the bytes over. */
 export type Input = Moment &
   (
-    | { type: 'receive'; bytes: Uint8Array; from: string }
+    | { type: 'receive'; bytes: Uint8Array; examined?: Examined; from: string }
     | { type: 'append'; kind: number; body: Uint8Array; covers?: EventId | undefined }
     | { type: 'tick' }
   )
@@ -114,6 +123,18 @@ export class Engine {
   }
 
   /**
+   * Looks at bytes that came, and changes nothing: whoever verifies signatures aside asks this first, and hands the
+   * result to step() with the verdict. Without one step() verifies by itself.
+   */
+  examine(bytes: Uint8Array): Examined {
+    const decoded = this.#decode(bytes)
+    if ('reason' in decoded || this.#isHere(decoded.event.id)) return { decoded }
+    const { id, signature } = decoded.event
+    const publicKey = this.roster.keyOf(decoded.event)
+    return publicKey ? { decoded, signed: { id: fromHex(id), signature, publicKey } } : { decoded }
+  }
+
+  /**
    * Takes back an event of this device's own delivery log, in its order. Its signature was verified before it was
    * written. Returns a reason when it does not follow from what was restored before it: the log is damaged.
    */
@@ -159,20 +180,18 @@ export class Engine {
     return gapsOf(this.pending(), this.history)
   }
 
-  #receive({ bytes, from, nowMs, atMs }: Input & { type: 'receive' }, effects: Effect[]): void {
-    const { verify } = this.#parts
+  #receive({ bytes, examined, from, nowMs, atMs }: Input & { type: 'receive' }, effects: Effect[]): void {
     const refuse = (reason: Reason) => effects.push({ type: 'refuse', reason, from })
-    const decoded = this.#decode(bytes)
+    const decoded = examined?.decoded ?? this.#decode(bytes)
     if ('reason' in decoded) return void refuse(decoded.reason)
     const { event } = decoded
-    if (this.history.get(event.id) || this.#buffer.has(event.id) || this.#future.has(event.id))
-      return void effects.push({ type: 'duplicate', id: event.id })
+    if (this.#isHere(event.id)) return void effects.push({ type: 'duplicate', id: event.id })
     const key = this.roster.keyOf(event)
     if (!key) {
       this.#strangers.hold(event.tag, bytes, from)
       return void refuse('unknown-device')
     }
-    if (!verify(event.signature, fromHex(event.id), key)) return void refuse('bad-signature')
+    if (!this.#isSigned(event, key, examined)) return void refuse('bad-signature')
     if (event.tag === this.#parts.self && event.kind !== KIND.create)
       effects.push({ type: 'ownUnknown', event })
     this.#lookForFork(event, atMs, effects)
@@ -181,6 +200,16 @@ export class Engine {
       return void refuse('too-far-ahead')
     }
     this.#insert(event, from, { nowMs, atMs }, effects)
+  }
+
+  #isHere(id: EventId): boolean {
+    return this.history.get(id) !== undefined || this.#buffer.has(id) || this.#future.has(id)
+  }
+
+  /** A verdict counts for the key that it was about: two keys can be made that share a device tag. */
+  #isSigned({ id, signature }: Event, key: Uint8Array, { signed, isValid }: Partial<Examined> = {}): boolean {
+    if (signed && isValid !== undefined && equalBytes(signed.publicKey, key)) return isValid
+    return this.#parts.verify(signature, fromHex(id), key)
   }
 
   /** Delivers a verified event and, iteratively, everything that waited for it; or lets it wait. */

@@ -54,6 +54,13 @@ export interface Event extends EventFields {
   bytes: Uint8Array
 }
 
+/** An event's id, the signature over it, and the key that must have made it: 32, 64 and 32 bytes. */
+export interface SignedId {
+  id: Uint8Array
+  signature: Uint8Array
+  publicKey: Uint8Array
+}
+
 export type DecodeResult = { event: Event } | { reason: 'oversized' | 'unknown-version' | 'malformed' }
 
 const VERSION = 1

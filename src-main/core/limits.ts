@@ -31,6 +31,11 @@ export const PREVIEW_AFTER_MS = 3_000
 export const MAX_HELD_EVENTS = 512
 export const MAX_HELD_PER_DEVICE = 64
 
+/** Events of a group that came and are not taken in yet, from which on gossip is not taken; sync finds it again. */
+export const MAX_ARRIVING_SIZE_BYTES = 1024 * 1024
+/** Signatures that threads have been given; whoever brings more waits. */
+export const MAX_VERIFYING_EVENTS = 4_096
+
 /** An event dated further ahead of the reference clock waits until it is due. Two clocks wrong by 5 minutes each pass. */
 export const MAX_FUTURE_MS = 10 * 60_000
 /** Events that wait until they are due. */

@@ -16,6 +16,7 @@ import type { Entry } from '../core/history.ts'
 import { isPassing, isProvablyBad, type Reason } from '../core/reasons.ts'
 import { decodeEvents, encodeEvents } from '../core/sync.ts'
 import { isShown, timelineKey } from '../core/timeline.ts'
+import type { Verifier } from '../crypto/verifier.ts'
 import type { Verdict } from '../network/network.ts'
 import {
   decodeN,
@@ -29,7 +30,24 @@ import {
   timelineIndexKey,
 } from '../storage/keys.ts'
 import type { Storage } from '../storage/storage.ts'
+import { Arrivals, type Arrival } from './arrivals.ts'
 import { decodeMessage, decodeReaction } from './content.ts'
+
+export interface GroupLogParts extends EngineParts {
+  verifier: Verifier
+}
+
+/** What became of events of a neighbour. */
+export interface Taken {
+  /** About forwarding. */
+  verdict: Verdict
+  /** The author of each event that is worth it. */
+  news: DeviceTag[]
+  /** Resolves when what they caused is on disk. */
+  written: Promise<void>
+  /** How many were refused for what they are. */
+  refused: number
+}
 
 export interface Delivered {
   event: Event
@@ -79,7 +97,8 @@ const EVENTS_PER_READ = 64
 export class GroupLog {
   readonly engine: Engine
   readonly group: GroupId
-  readonly #parts: EngineParts
+  readonly arrivals: Arrivals
+  readonly #parts: GroupLogParts
   readonly #storage: Storage
   readonly #events: GroupLogEvents
   #next: Batch | undefined
@@ -89,8 +108,9 @@ export class GroupLog {
   metadataBytes = 0
   eventBytes = 0
 
-  private constructor(parts: EngineParts, storage: Storage, events: GroupLogEvents) {
+  private constructor(parts: GroupLogParts, storage: Storage, events: GroupLogEvents) {
     this.engine = new Engine(parts)
+    this.arrivals = new Arrivals(this.engine, parts.verifier)
     this.group = parts.group
     this.#parts = parts
     this.#storage = storage
@@ -98,7 +118,7 @@ export class GroupLog {
   }
 
   /** Reads the log back and checks it. Fails with AppError STORE_CORRUPT when anything in it is missing or altered. */
-  static async open(parts: EngineParts, storage: Storage, events: GroupLogEvents): Promise<GroupLog> {
+  static async open(parts: GroupLogParts, storage: Storage, events: GroupLogEvents): Promise<GroupLog> {
     const log = new GroupLog(parts, storage, events)
     const state = await storage.get(stateKey(parts.group))
     const written = state === undefined ? 0 : decodeN(state)
@@ -119,23 +139,22 @@ export class GroupLog {
   }
 
   /**
-   * Takes in events of a neighbour. verdict is about forwarding, news names the author of each event that is worth it;
-   * written resolves when what they caused is on disk.
+   * Takes in events of a neighbour, once their signatures are verified; now is asked at their turn. Fails with AppError
+   * STORE_FAILED after a failed write, and CLOSED while the app is closing.
    */
-  receive(
-    events: readonly Uint8Array[],
-    from: string,
-    now: Moment,
-  ): { verdict: Verdict; news: DeviceTag[]; written: Promise<void>; refused: number } {
-    if (this.#failure)
-      return { verdict: 'ignore', news: [], written: Promise.reject(this.#failure), refused: 0 }
+  receive(events: readonly Uint8Array[], from: string, now: () => Moment): Promise<Taken> {
+    return this.arrivals.add(events, (arrivals) => this.#take(arrivals, from, now()))
+  }
+
+  #take(arrivals: readonly Arrival[], from: string, now: Moment): Taken {
+    if (this.#failure) throw this.#failure
     let refused = 0
     let isNews = false
     const news: DeviceTag[] = []
     let isBad = false
     const effects: Effect[] = []
-    for (const bytes of events)
-      for (const effect of this.engine.step({ type: 'receive', bytes, from, ...now })) {
+    for (const { bytes, examined } of arrivals)
+      for (const effect of this.engine.step({ type: 'receive', bytes, examined, from, ...now })) {
         effects.push(effect)
         if (effect.type === 'fork' || effect.type === 'show') isNews = true
         // What was refused a moment ago, as an event, was the first half of the proof.
@@ -180,6 +199,12 @@ export class GroupLog {
   async flushed(): Promise<void> {
     while (this.#writing) await this.#writing
     if (this.#failure) throw this.#failure
+  }
+
+  /** Resolves when what came is taken in, or given up, and on disk. Never throws. */
+  async close(): Promise<void> {
+    await this.arrivals.settled()
+    await this.flushed().catch(() => {})
   }
 
   /** One delivered event by its delivery index. Fails with AppError STORE_CORRUPT when it is not there. */

@@ -16,6 +16,8 @@ import { Relay } from '../core/relay.ts'
 import { decodeEvents } from '../core/sync.ts'
 import { type Crypto, type KeyPair } from '../crypto/crypto.ts'
 import { sodiumCrypto } from '../crypto/sodium.ts'
+import { openVerifierPool } from '../crypto/verifier-pool.ts'
+import { inlineVerifier, type Verifier } from '../crypto/verifier.ts'
 import { createLibp2pNetwork } from '../network/libp2p/node.ts'
 import type { Network, PeerKey, Verdict } from '../network/network.ts'
 import { groupKey, groupsRange, settingKey } from '../storage/keys.ts'
@@ -73,6 +75,8 @@ export interface MessengerParts {
   dataFolder: string
   name?: string | undefined
   time?: Time
+  /** Closed with the messenger. In this thread when there is none. */
+  verifier?: Verifier
 }
 
 interface OpenGroup {
@@ -95,11 +99,13 @@ export async function openMessenger(options: MessengerOptions): Promise<Messenge
   const { dataFolder, listen, mdns, name, delayMs } = options
   await mkdir(dataFolder, { recursive: true, mode: 0o700 })
   const storage = await openLevelStorage(join(dataFolder, 'store'))
+  const verifier = openVerifierPool()
   try {
     const key = await openDeviceKey(storage, dataFolder, sodiumCrypto)
     const network = createLibp2pNetwork({ secretKey: key.secretKey, listen, mdns, delayMs: delayMs ?? 0 })
-    return await Messenger.start({ storage, network, crypto: sodiumCrypto, key, dataFolder, name })
+    return await Messenger.start({ storage, network, crypto: sodiumCrypto, verifier, key, dataFolder, name })
   } catch (error) {
+    await verifier.close()
     await storage.close()
     throw error
   }
@@ -120,6 +126,7 @@ export class Messenger {
   /** This device's key is not to be used for writing again. */
   #isRetired = false
   readonly #time: Time
+  readonly #verifier: Verifier
   #cancelTimers: (() => void)[] = []
   #closing: Promise<void> | undefined
 
@@ -128,6 +135,7 @@ export class Messenger {
     const { network, crypto, key } = parts
     this.#self = deviceTag(key.publicKey, crypto.sha256)
     this.#time = parts.time ?? systemTime
+    this.#verifier = parts.verifier ?? inlineVerifier(crypto.verify)
     this.#clock = new ReferenceClock(() => this.#time.nowMs())
     this.#links = new Links(network, () => this.#allChanged())
     this.#syncing = new Syncing({
@@ -196,7 +204,8 @@ export class Messenger {
       outbox.stop()
     }
     await this.#parts.network.stop()
-    for (const { log } of this.#groups.values()) await log.flushed().catch(() => {})
+    await this.#verifier.close()
+    for (const { log } of this.#groups.values()) await log.close()
     await this.#parts.storage.close()
     this.#listeners.clear()
   }
@@ -299,7 +308,8 @@ export class Messenger {
     const membership: Membership = { group: event.id, secret, readN: 0, addresses: [] }
     await this.#saveMembership(membership)
     const open = await this.#open(membership)
-    await open.log.receive([event.bytes], network.self, this.#now()).written
+    const { written } = await open.log.receive([event.bytes], network.self, () => this.#now())
+    await written
     network.join(open.topic)
     return this.#summary(open)
   }
@@ -335,6 +345,7 @@ export class Messenger {
       self: this.#self,
       sha256: crypto.sha256,
       verify: crypto.verify,
+      verifier: this.#verifier,
       sign: (eventId: Uint8Array) => crypto.sign(eventId, key.secretKey),
     }
     const log = await GroupLog.open(parts, storage, {
@@ -450,10 +461,18 @@ export class Messenger {
       this.#counters.refuse('malformed', from)
       return 'reject'
     }
-    const now = this.#now()
-    const { verdict, news, written } = open.log.receive(events, from, now)
-    written.catch((error: unknown) => console.error('Gossip could not be written:', error))
-    return verdict === 'accept' && !open.relay.allows(news, now.atMs) ? 'ignore' : verdict
+    if (open.log.arrivals.isFull) {
+      this.#counters.refuse('busy', from)
+      return 'ignore'
+    }
+    try {
+      const { verdict, news, written } = await open.log.receive(events, from, () => this.#now())
+      written.catch(reportStoreFailure)
+      return verdict === 'accept' && !open.relay.allows(news, this.#now().atMs) ? 'ignore' : verdict
+    } catch (error) {
+      if (!this.#closing) reportStoreFailure(error)
+      return 'ignore'
+    }
   }
 
   async #synchronised(id: GroupId, peer: PeerKey): Promise<void> {

@@ -7,7 +7,7 @@ import { EVENTS_FRAME_SIZE_BYTES, MAX_REJECTED_PER_SESSION, MAX_SESSIONS_PER_PEE
 import { decodeFrame, encodeFrame, SyncSession, type Frame, type SyncEffect } from '../core/sync.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import type { FrameStream, Network, PeerKey } from '../network/network.ts'
-import type { GroupLog } from './group-log.ts'
+import type { GroupLog, Taken } from './group-log.ts'
 import { helloProof } from './membership.ts'
 import type { Time } from './time.ts'
 
@@ -43,6 +43,8 @@ const FIRST_FRAME_TIMEOUT_MS = 10_000
 const MAX_SENT_FRAMES_WAITING = 64
 /** Events taken in before the event loop turns: some 10 ms. */
 const EVENTS_PER_TURN = 64
+/** Signatures of so many turns are verified while the turn before them is taken in. */
+const TURNS_AHEAD = 2
 
 const slotOf = (group: GroupId, peer: PeerKey): string => `${group} ${peer}`
 
@@ -173,6 +175,15 @@ export class Syncing {
     )
     let refused = 0
     let finished = false
+    const arriving: Promise<Taken>[] = []
+    const takeIn = async (limit: number): Promise<void> => {
+      while (arriving.length > limit) {
+        const outcome = await arriving.shift()!
+        refused += outcome.refused
+        if (refused > MAX_REJECTED_PER_SESSION) throw new Fault('too-many-refused')
+        await outcome.written
+      }
+    }
     const sending = new SendQueue(stream)
     const carryOut = async (effects: SyncEffect[]): Promise<void> => {
       for (const effect of effects) {
@@ -189,10 +200,9 @@ export class Syncing {
           })
         else if (effect.type === 'receive') {
           for (let i = 0; i < effect.events.length; i += EVENTS_PER_TURN) {
-            const outcome = log.receive(effect.events.slice(i, i + EVENTS_PER_TURN), peer, now())
-            refused += outcome.refused
-            if (refused > MAX_REJECTED_PER_SESSION) throw new Fault('too-many-refused')
-            await outcome.written
+            arriving.push(log.receive(effect.events.slice(i, i + EVENTS_PER_TURN), peer, now))
+            // A newcomer knows nobody's key until the first events are taken in.
+            await takeIn(log.engine.roster.groupName ? TURNS_AHEAD : 0)
           }
         } else if (effect.type === 'addresses') {
           const decoder = new TextDecoder()
@@ -214,9 +224,11 @@ export class Syncing {
         if (!this.#isProof(secret, peer, frame.proof)) throw new Fault('not-admitted')
         this.#parts.onAdmitted(id, peer)
       }
+      if (frame.type !== 'events') await takeIn(0)
       await Promise.race([carryOut(session.receive(frame)), sending.failed])
       if (frame.type === 'end') break
     }
+    await takeIn(0)
     await sending.done()
     if (finished) await this.#parts.onSynchronised(id, peer)
   }
