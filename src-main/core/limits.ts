@@ -70,3 +70,7 @@ export const MAX_REJECTED_PER_SESSION = 64
 /** Addresses taken from one peer, and their length. */
 export const MAX_ADDRESSES = 64
 export const MAX_ADDRESS_SIZE_BYTES = 256
+
+/** Newest events that are shown before the history that leads to them is here; and their size. */
+export const MAX_WINDOW_EVENTS = 200
+export const MAX_WINDOW_SIZE_BYTES = 1024 * 1024
