@@ -5,6 +5,7 @@
 import type {
   AppState,
   Commands,
+  Explanation,
   GroupSummary,
   Message,
   Page,
@@ -72,6 +73,7 @@ export function group(parts: Partial<GroupSummary> & { id: string }): GroupSumma
     people: people(),
     connection: 'synchronised',
     unread: 0,
+    readN: 0,
     pending: { count: 0, missing: [], preview: [] },
     ...parts,
   }
@@ -92,10 +94,13 @@ export class FakeMessenger implements Client {
   name = 'Alice Rao'
   groups: GroupSummary[] = []
   readonly timelines = new Map<string, Message[]>()
+  readonly explanations = new Map<string, Explanation>()
   readonly calls: { command: keyof Commands; args: unknown }[] = []
   /** The next call of a command fails with this. */
   readonly failures = new Map<keyof Commands, AppError>()
   latencyMs = 0
+  /** Earlier messages are on their way. */
+  hasMore = false
   /** The update of a posted message comes before the answer, as it may. */
   updateFirst = true
   #listener: ClientListener | undefined
@@ -116,6 +121,12 @@ export class FakeMessenger implements Client {
           group({ id: this.#id(), name: '', joined: false, connection: 'transport', people: [] }),
           [],
         )
+      }),
+    explain: (args) =>
+      this.#answer('explain', args, () => {
+        const explanation = this.explanations.get(args.message)
+        if (!explanation) throw new AppError('UNKNOWN_MESSAGE', 'That message is not here yet.')
+        return explanation
       }),
     getTimeline: (args) => this.#answer('getTimeline', args, () => this.#page(args)),
     post: (args) =>
@@ -156,7 +167,7 @@ export class FakeMessenger implements Client {
     markRead: (args) =>
       this.#answer('markRead', args, () => {
         const unread = this.timelines.get(args.group)!.filter(({ n, own }) => n > args.n && !own).length
-        this.update(args.group, { unread })
+        this.update(args.group, { unread, readN: args.n })
       }),
   }
 
@@ -203,6 +214,12 @@ export class FakeMessenger implements Client {
     this.#listener?.messagesChanged({ group: id, messages: [changed] })
   }
 
+  /** What the timeline is from now on; the window is told to look again. */
+  replace(id: string, messages: Message[]): void {
+    this.timelines.set(id, messages)
+    this.#listener?.timelineChanged({ group: id })
+  }
+
   #page({ group: id, before, after, around, limit }: Parameters<Commands['getTimeline']>[0]): Page {
     const all = this.timelines.get(id)
     if (all === undefined) throw new AppError('UNKNOWN_GROUP', 'This app is not in that group.')
@@ -213,7 +230,7 @@ export class FakeMessenger implements Client {
     if (around !== undefined) from = at(around) - (limit >> 1)
     const to = before === undefined ? from + limit : at(before)
     from = Math.max(from, 0)
-    return { messages: all.slice(from, to), hasEarlier: from > 0, hasLater: to < all.length }
+    return { messages: all.slice(from, to), hasEarlier: from > 0 || this.hasMore, hasLater: to < all.length }
   }
 
   #state(): AppState {
