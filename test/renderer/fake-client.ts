@@ -11,6 +11,7 @@ import type {
   Page,
   PendingMessage,
   Person,
+  Quote,
 } from '../../src-main/api/contract.ts'
 import { AppError } from '../../src-main/api/errors.ts'
 import type { Client, ClientListener, Link } from '../../src-renderer/client.ts'
@@ -86,7 +87,7 @@ function people(): Person[] {
     online: index < 3,
     connection: index === 0 || index > 3 ? 'offline' : index === 3 ? 'authenticated' : 'synchronised',
     isSelf: device === ALICE,
-    forked: false,
+    forked: index === PEOPLE.length - 1,
   }))
 }
 
@@ -271,6 +272,24 @@ export const WAITING: PendingMessage[] = [
     waitingOn: 'अनिता शर्मा',
   },
 ]
+
+/** What the order knows about a message of the office: two causes, a reaction among them, and three beside it. */
+export function explanationOf(messages: readonly Message[], index: number): Explanation {
+  const quote = (other: number): Quote => {
+    const { id, key, author, text } = messages[other]!
+    return { id, key, author, text: text.slice(0, 200) }
+  }
+  return {
+    answers: messages[index]!.replyTo,
+    seen: [
+      quote(index - 1),
+      { ...quote(index - 4), reaction: { author: 'Rohit', emoji: '☕' } },
+      quote(index - 40),
+    ],
+    independent: [quote(index - 2), quote(index + 1), quote(index + 2)],
+    late: { overtaken: 12, latestMs: messages[index]!.sentAtMs + 40 * 60_000 },
+  }
+}
 
 /** Three groups: a long one with replies, reactions and a bridged message, a short one, and one still joining. */
 export function office(length = 5_000): FakeMessenger {
