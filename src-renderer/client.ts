@@ -101,6 +101,7 @@ class LinkedClient implements Client {
       groupChanged: (group) => this.#listener?.groupChanged(group),
       messagesDelivered: (args) => this.#listener?.messagesDelivered(args),
       messagesChanged: (args) => this.#listener?.messagesChanged(args),
+      timelineChanged: (args) => this.#listener?.timelineChanged(args),
     }
   }
 

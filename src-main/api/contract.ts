@@ -52,9 +52,21 @@ export interface GroupSummary {
   connection: ConnectionState
   /** Messages of others, delivered since markRead. */
   unread: number
+  /** Everything delivered up to this index has been read. */
+  readN: number
   /** Last row of the timeline, for the list. */
   last?: Pick<Message, 'author' | 'own' | 'text' | 'notice' | 'sentAtMs'> | undefined
   pending: PendingSummary
+  /** Events of the past that are being fetched from a neighbour; unset when nothing is. */
+  catchingUp?: Progress | undefined
+  /** Stored events that are being checked after the start; until they are, what is posted waits. */
+  opening?: Progress | undefined
+}
+
+/** How far something has come, in events. */
+export interface Progress {
+  done: number
+  total: number
 }
 
 /** What is known to exist but cannot be shown in order yet. */
@@ -112,6 +124,29 @@ export interface Message {
   sentAtMs: number
   replyTo?: Quote | undefined
   reactions: Reaction[]
+  /** Shown before what led to it is here: n is 0, and it can be neither answered nor reacted to yet. */
+  provisional?: true | undefined
+}
+
+/** Something that its author had seen last: a message, or a reaction to it. */
+export interface Seen extends Quote {
+  /** Set for a reaction; the quote is what was reacted to. */
+  reaction?: { author: string; emoji: string } | undefined
+}
+
+/** Why a message stands where it stands. */
+export interface Explanation {
+  /** What it answers, if its author had seen that. */
+  answers?: Quote | undefined
+  /** What its author had seen last: everything else that the author had seen came before one of these. At most 8. */
+  seen: Seen[]
+  /**
+   * Messages near it that are independent of it: neither author had seen the other's. In timeline order; of the 10
+   * messages above and the 10 below.
+   */
+  independent: Quote[]
+  /** Set when it came late: how many messages below it were here already, and when the latest of them was written. */
+  late?: { overtaken: number; latestMs: number } | undefined
 }
 
 export interface Page {
@@ -152,6 +187,8 @@ export interface Commands {
     around?: TimelineKey | undefined
     limit: number
   }): Promise<Page>
+  /** What the order knows about a delivered message. Fails with UNKNOWN_MESSAGE. */
+  explain(args: { group: GroupId; message: EventId }): Promise<Explanation>
   /** Resolves when the message is on disk; it is published after that. replyTo must be a delivered message. */
   post(args: { group: GroupId; text: string; replyTo?: EventId | undefined }): Promise<Message>
   /** on=false takes a reaction back. emoji: one grapheme, at most 32 bytes. */
@@ -161,12 +198,14 @@ export interface Commands {
 }
 
 export interface Updates {
-  /** A group came, or its name, people, connection, unread, last message or pending changed. */
+  /** A group came, or something of its summary changed. */
   groupChanged(group: GroupSummary): void
   /** Delivered in causal order; each belongs at its key, which may be above what is shown. */
   messagesDelivered(args: { group: GroupId; messages: Message[] }): void
   /** Reactions of these messages changed. */
   messagesChanged(args: { group: GroupId; messages: Message[] }): void
+  /** Messages that were shown are no longer, or have become final: read again what is on screen. */
+  timelineChanged(args: { group: GroupId }): void
 }
 
 export type CommandName = keyof Commands
@@ -180,6 +219,7 @@ export const COMMAND_NAMES: readonly CommandName[] = Object.freeze([
   'createInvite',
   'joinGroup',
   'getTimeline',
+  'explain',
   'post',
   'react',
   'markRead',
@@ -188,4 +228,5 @@ export const UPDATE_NAMES: readonly UpdateName[] = Object.freeze([
   'groupChanged',
   'messagesDelivered',
   'messagesChanged',
+  'timelineChanged',
 ] as const)

@@ -32,6 +32,7 @@ export const ARGUMENTS: Arguments = {
     around: v.optional(Key),
     limit: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_PAGE)),
   }),
+  explain: v.strictObject({ group: Id, message: Id }),
   post: v.strictObject({ group: Id, text: Text, replyTo: v.optional(Id) }),
   react: v.strictObject({
     group: Id,

@@ -1,24 +1,31 @@
 /** One group as a window sees it: its log turned into messages, pages, reactions, unread and pending. */
 import type {
+  EventId,
+  Explanation,
   GroupSummary,
   Message,
   Page,
   PendingSummary,
   Person,
+  Progress,
   Quote,
   Reaction,
   TimelineKey,
 } from '../api/contract.ts'
+import { AppError } from '../api/errors.ts'
 import { toHex } from '../core/bytes.ts'
 import { KIND, type Event } from '../core/event.ts'
 import { hlcTimeMs } from '../core/hlc.ts'
 import type { Entry } from '../core/history.ts'
 import { PREVIEW_AFTER_MS } from '../core/limits.ts'
 import { isShown, timelineKey } from '../core/timeline.ts'
+import type { Crypto } from '../crypto/crypto.ts'
 import { decodeN, reactionRange, timelineIndexKey, timelineRange } from '../storage/keys.ts'
 import type { Storage } from '../storage/storage.ts'
 import { decodeMessage, decodeReaction, readableName } from './content.ts'
+import { explain } from './explanation.ts'
 import { LINK_HOLDS, type Delivered, type GroupLog } from './group-log.ts'
+import { NewestWindow } from './newest-window.ts'
 
 const QUOTE_LENGTH = 200
 const MAX_REACTION_PEOPLE = 20
@@ -28,6 +35,8 @@ const MAX_REACTION_KINDS = 50
 const MAX_PAGE_SIZE_BYTES = 1024 * 1024
 const MAX_PREVIEWS = 50
 const MAX_GAPS = 20
+/** Messages above and below one that is explained. */
+const NEIGHBOURS = 10
 
 /** What the links of a group look like right now; the messenger knows. */
 export interface Presence {
@@ -35,21 +44,50 @@ export interface Presence {
   overall(): Person['connection']
 }
 
+/** Where to read the timeline: back from before (or the end), or on from a key; before is exclusive, from inclusive. */
+interface Place {
+  before?: TimelineKey | undefined
+  from?: TimelineKey
+  limit: number
+}
+
+export interface GroupParts {
+  storage: Storage
+  crypto: Pick<Crypto, 'sha256' | 'verify'>
+  self: string
+  readN: number
+  presence: Presence
+  /** Reference time. */
+  nowMs(): number
+  /** What a window shows of this group is not what its pages show now. */
+  onTimelineChanged(): void
+  onSummaryChanged(): void
+  onRefused(reason: string, from: string): void
+}
+
 export class Group {
   readonly log: GroupLog
+  readonly #parts: GroupParts
   readonly #storage: Storage
   readonly #self: string
   readonly #presence: Presence
+  readonly #window: NewestWindow
+  #catchingUp: Progress | undefined
   #last: { key: TimelineKey; row: NonNullable<GroupSummary['last']> } | undefined
   #unread = 0
   #readN: number
 
-  constructor(log: GroupLog, storage: Storage, self: string, readN: number, presence: Presence) {
+  constructor(log: GroupLog, parts: GroupParts) {
+    const { storage, self, readN, presence } = parts
+    const { sha256, verify } = parts.crypto
+    const { roster, history } = log.engine
     this.log = log
+    this.#parts = parts
     this.#storage = storage
     this.#self = self
     this.#readN = readN
     this.#presence = presence
+    this.#window = new NewestWindow({ group: log.group, sha256, verify, roster, history })
     this.#unread = this.#countUnread()
   }
 
@@ -63,6 +101,11 @@ export class Group {
 
   get joined(): boolean {
     return this.log.engine.roster.members.has(this.#self)
+  }
+
+  /** While the newest window is shown, what comes before it is on its way. */
+  get #awaitsEarlier(): boolean {
+    return !this.#window.isEmpty
   }
 
   get readN(): number {
@@ -79,8 +122,10 @@ export class Group {
       people: this.#people(),
       connection: this.#presence.overall(),
       unread: this.#unread,
-      last: this.#last?.row,
+      readN: this.#readN,
+      last: this.#lastRow(),
       pending: this.#pending(atMs),
+      catchingUp: this.#catchingUp,
     }
   }
 
@@ -109,6 +154,23 @@ export class Group {
     return events.flatMap((event) => decodeReaction(event)?.target ?? [])
   }
 
+  /** The newest events came, ahead of the history that leads to them. */
+  noteWindow(events: readonly Uint8Array[], from: string): void {
+    for (const fault of this.#window.add(events, this.#parts.nowMs())) this.#parts.onRefused(fault, from)
+    this.#parts.onTimelineChanged()
+    this.#parts.onSummaryChanged()
+  }
+
+  /** How far catching up has come; undefined when it is over, and the timeline needs no window any more. */
+  noteProgress(progress: Progress | undefined): void {
+    this.#catchingUp = progress
+    if (!progress && this.#awaitsEarlier) {
+      this.#window.clear()
+      this.#parts.onTimelineChanged()
+    }
+    this.#parts.onSummaryChanged()
+  }
+
   markRead(n: number): void {
     this.#readN = Math.max(this.#readN, Math.min(n, this.log.engine.history.log.length))
     this.#unread = this.#countUnread()
@@ -127,17 +189,35 @@ export class Group {
       const later = await this.#part({ from: around, limit: limit - half }, MAX_PAGE_SIZE_BYTES / 2)
       return {
         messages: [...earlier.messages, ...later.messages],
-        hasEarlier: earlier.more,
+        hasEarlier: earlier.more || this.#awaitsEarlier,
         hasLater: later.more,
       }
     }
     if (after !== undefined) {
-      // A key is followed by its own extension: nothing else lies between.
-      const { messages, more } = await this.#part({ from: `${after}00`, limit })
+      const { messages, more } = await this.#part({ from: justAfter(after), limit })
       return { messages, hasEarlier: true, hasLater: more }
     }
     const { messages, more } = await this.#part({ before, limit })
-    return { messages, hasEarlier: more, hasLater: before !== undefined }
+    return { messages, hasEarlier: more || this.#awaitsEarlier, hasLater: before !== undefined }
+  }
+
+  /** Why a message stands where it stands. Fails with AppError UNKNOWN_MESSAGE. */
+  async explain(id: EventId): Promise<Explanation> {
+    const entry = this.log.engine.history.get(id)
+    if (entry?.kind !== KIND.message) throw new AppError('UNKNOWN_MESSAGE', 'That message is not here yet.')
+    const { key, replyTo } = await this.message(entry)
+    const neighbours: Entry[] = []
+    for await (const row of this.#rows({ before: key, limit: NEIGHBOURS })) neighbours.unshift(row.entry)
+    for await (const row of this.#rows({ from: justAfter(key), limit: NEIGHBOURS }))
+      neighbours.push(row.entry)
+    const explanation = await explain({
+      log: this.log,
+      entry,
+      neighbours,
+      quote: async (other) => this.#quoteOf(await this.log.read(other.n)),
+      authorOf: (event) => this.#authorOf(event),
+    })
+    return { answers: replyTo, ...explanation }
   }
 
   /** Delivery indices of the whole timeline, in display order. */
@@ -158,19 +238,34 @@ export class Group {
   }
 
   async #describe(event: Event, entry: Entry, linkHolds: boolean, reactions: Reaction[]): Promise<Message> {
+    const replyTo = linkHolds ? decodeMessage(event)?.replyTo : undefined
+    return {
+      ...this.#plain(event),
+      n: entry.n,
+      replyTo: replyTo === undefined ? undefined : await this.#quote(replyTo),
+      reactions,
+    }
+  }
+
+  /** What an event says by itself. */
+  #plain(event: Event): Omit<Message, 'n'> {
     const content = decodeMessage(event)
     return {
       ...this.#row(event),
       id: event.id,
       key: timelineKey(event),
-      n: entry.n,
       kind: event.kind === KIND.message ? 'message' : 'notice',
       device: event.tag,
       via: content?.author === undefined ? undefined : this.#nameOf(event.tag),
       text: content?.text ?? '',
-      replyTo: linkHolds && content?.replyTo !== undefined ? await this.#quote(content.replyTo) : undefined,
-      reactions,
+      reactions: [],
     }
+  }
+
+  /** The newest message, be it of the timeline or of the newest window. */
+  #lastRow(): GroupSummary['last'] {
+    const newest = this.#window.events.at(-1)
+    return newest && timelineKey(newest) > (this.#last?.key ?? '') ? this.#row(newest) : this.#last?.row
   }
 
   /** What the group list shows of an event. */
@@ -188,36 +283,75 @@ export class Group {
 
   /** Messages next to a place in the timeline, in its order: as many as fit, at least one. */
   async #part(
-    options: { before?: TimelineKey | undefined; from?: TimelineKey; limit: number },
+    place: Place,
     maxSizeBytes = MAX_PAGE_SIZE_BYTES,
   ): Promise<{ messages: Message[]; more: boolean }> {
-    const { before, from, limit } = options
+    const { limit } = place
+    const messages: Message[] = []
+    let sizeBytes = 0
+    let more = false
+    for await (const { entry, linkHolds } of this.#rows({ ...place, limit: limit + 1 })) {
+      const event = await this.log.read(entry.n)
+      sizeBytes += event.bytes.length
+      more = messages.length === limit || (messages.length > 0 && sizeBytes > maxSizeBytes)
+      if (more) break
+      messages.push(await this.#describe(event, entry, linkHolds, await this.#reactions(entry.id)))
+    }
+    if (place.from === undefined) messages.reverse()
+    return this.#awaitsEarlier ? this.#withWindow(place, messages, more) : { messages, more }
+  }
+
+  /** A part of the timeline together with what the newest window holds of the same stretch. */
+  async #withWindow({ before, from, limit }: Place, messages: Message[], more: boolean) {
+    const known = new Set(messages.map(({ key }) => key))
+    const first = from ?? (more ? messages[0]?.key : undefined) ?? ''
+    const end = from !== undefined && more ? messages.at(-1)?.key : before
+    const events = this.#window.events.filter((event) => {
+      const key = timelineKey(event)
+      return !known.has(key) && key >= first && (end === undefined || key < end)
+    })
+    const all = [...messages, ...(await Promise.all(events.map((event) => this.#foretell(event))))]
+    all.sort((a, b) => (a.key < b.key ? -1 : 1))
+    return {
+      messages: from === undefined ? all.slice(Math.max(0, all.length - limit)) : all.slice(0, limit),
+      more: more || all.length > limit,
+    }
+  }
+
+  /** A message of the newest window. */
+  async #foretell(event: Event): Promise<Message> {
+    const replyTo = decodeMessage(event)?.replyTo
+    const quote = replyTo === undefined ? undefined : await this.#quote(replyTo)
+    const isBefore = quote !== undefined && quote.key < timelineKey(event)
+    return { ...this.#plain(event), n: 0, replyTo: isBefore ? quote : undefined, provisional: true }
+  }
+
+  /** Records of the timeline next to a place, the nearest first. */
+  async *#rows({ before, from, limit }: Place): AsyncGenerator<{ entry: Entry; linkHolds: boolean }> {
     const all = timelineRange(this.log.group)
     const keyOf = (key: TimelineKey) => timelineIndexKey(this.log.group, key)
     const range =
       from === undefined
         ? { from: all.from, to: before === undefined ? all.to : keyOf(before), reverse: true }
         : { from: keyOf(from), to: all.to }
-    const messages: Message[] = []
-    let sizeBytes = 0
-    let more = false
-    for await (const [, value] of this.#storage.range({ ...range, limit: limit + 1 })) {
-      const entry = this.log.engine.history.log[decodeN(value) - 1]!
-      const event = await this.log.read(entry.n)
-      sizeBytes += event.bytes.length
-      more = messages.length === limit || (messages.length > 0 && sizeBytes > maxSizeBytes)
-      if (more) break
-      messages.push(await this.#describe(event, entry, holds(value), await this.#reactions(entry.id)))
-    }
-    return { messages: from === undefined ? messages.reverse() : messages, more }
+    for await (const [, value] of this.#storage.range({ ...range, limit }))
+      yield { entry: this.log.engine.history.log[decodeN(value) - 1]!, linkHolds: holds(value) }
   }
 
-  async #quote(id: string): Promise<Quote | undefined> {
+  async #quote(id: EventId): Promise<Quote | undefined> {
     const entry = this.log.engine.history.get(id)
-    if (!entry) return undefined
-    const event = await this.log.read(entry.n)
+    const event = entry ? await this.log.read(entry.n) : this.#window.get(id)
+    return event && this.#quoteOf(event)
+  }
+
+  #quoteOf(event: Event): Quote {
     const text = decodeMessage(event)?.text ?? ''
-    return { id, key: timelineKey(event), author: this.#authorOf(event), text: text.slice(0, QUOTE_LENGTH) }
+    return {
+      id: event.id,
+      key: timelineKey(event),
+      author: this.#authorOf(event),
+      text: text.slice(0, QUOTE_LENGTH),
+    }
   }
 
   /** Per device and emoji the latest in timeline order holds; each device is counted once. */
@@ -298,6 +432,11 @@ export class Group {
       entry.kind === KIND.message && entry.tag !== this.#self && this.#isVisible(entry)
     return this.log.engine.history.log.slice(this.#readN).filter(isUnread).length
   }
+}
+
+/** A key is followed by its own extension: nothing else lies between. */
+function justAfter(key: TimelineKey): TimelineKey {
+  return `${key}00`
 }
 
 /** value: a record of the timeline. */

@@ -218,6 +218,7 @@ export class Messenger {
       createInvite: async ({ group }) => ({ invite: this.#invite(this.#demandJoined(group)) }),
       joinGroup: ({ invite }) => this.#joinGroup(invite),
       getTimeline: ({ group, ...page }) => this.#demand(group).group.page(page),
+      explain: ({ group, message }) => this.#demand(group).group.explain(message),
       post: async ({ group, text, replyTo }) => {
         const open = this.#demandJoined(group)
         const body = encodeMessage({ text, replyTo })
@@ -362,7 +363,17 @@ export class Messenger {
       connectionOf: (peer: PeerKey) => this.#links.connectionOf(id, peer),
       overall: () => this.#links.overall(id),
     }
-    const group = await new Group(log, storage, this.#self, membership.readN, presence).open()
+    const group = await new Group(log, {
+      storage,
+      crypto,
+      self: this.#self,
+      readN: membership.readN,
+      presence,
+      nowMs: () => this.#clock.now(),
+      onTimelineChanged: () => this.#tell('timelineChanged', { group: id }),
+      onSummaryChanged: () => this.#changed(this.#groups.get(id)),
+      onRefused: (reason, from) => this.#counters.refuse(reason, from),
+    }).open()
     const topic = topicOf(membership.secret, crypto)
     const open: OpenGroup = {
       group,
@@ -405,6 +416,7 @@ export class Messenger {
     if (!open) return
     const reactedTo = await open.group.noteHidden(entries)
     this.#changed(open)
+    this.#tell('timelineChanged', { group: id })
     if (this.#listeners.size > 0) await this.#announce(open, [], reactedTo)
   }
 

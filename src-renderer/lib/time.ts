@@ -13,6 +13,11 @@ export function fullTime(ms: number, locale: string): string {
   return format(ms, locale, { dateStyle: 'full', timeStyle: 'short' })
 }
 
+/** Date and time in one sentence with others. */
+export function shortTime(ms: number, locale: string): string {
+  return format(ms, locale, { dateStyle: 'medium', timeStyle: 'short' })
+}
+
 /** A day as a heading: today and yesterday in words, else the date; the year only when it differs. */
 export function dayHeading(ms: number, nowMs: number, locale: string): string {
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' })

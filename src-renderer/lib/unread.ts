@@ -1,35 +1,32 @@
 import type { EventId, Message } from '../../src-main/api/contract.ts'
 
-/** What of others can be unread: their messages, not that they came. */
-export function countsAsUnread({ own, kind }: Message): boolean {
-  return !own && kind === 'message'
+/** What of others can be unread: their messages, not that they came, nor what is shown ahead of its past. */
+export function countsAsUnread({ own, kind, provisional }: Message): boolean {
+  return !own && kind === 'message' && !provisional
 }
 
 /**
- * The delivery index up to which everything was read, given how many messages of others are unread.
- * Undefined when the loaded messages do not reach back far enough to know.
+ * The first message of others, in timeline order, that was delivered after the given index. undefined when there is
+ * none, or when it may stand above what is loaded.
  */
-export function readIndex(
+export function firstUnread(
   messages: readonly Message[],
-  unread: number,
+  readN: number,
   isWhole: boolean,
-): number | undefined {
-  const indexes = messages.filter(countsAsUnread).map((message) => message.n)
-  if (unread === 0) return messages.reduce((most, message) => Math.max(most, message.n), -1)
-  if (indexes.length < unread && !isWhole) return undefined
-  indexes.sort((a, b) => b - a)
-  return (indexes[Math.min(unread, indexes.length) - 1] ?? 0) - 1
-}
-
-/** The first message of others, in timeline order, that was delivered after the given index. */
-export function firstUnread(messages: readonly Message[], readN: number): EventId | undefined {
-  return messages.find((message) => countsAsUnread(message) && message.n > readN)?.id
+): EventId | undefined {
+  const first = messages.findIndex((message) => countsAsUnread(message) && message.n > readN)
+  const isCertain = isWhole || messages.slice(0, Math.max(first, 0)).some((message) => isRead(message, readN))
+  return isCertain ? messages[first]?.id : undefined
 }
 
 /** Unread messages of others that stand above a message which was read: late ones. */
 export function unreadAboveRead(messages: readonly Message[], readN: number): Message[] {
-  const lastRead = messages.findLastIndex((message) => message.n <= readN)
+  const lastRead = messages.findLastIndex((message) => isRead(message, readN))
   return messages
     .slice(0, Math.max(lastRead, 0))
     .filter((message) => countsAsUnread(message) && message.n > readN)
+}
+
+function isRead({ n, provisional }: Message, readN: number): boolean {
+  return n <= readN && !provisional
 }

@@ -10,7 +10,9 @@ import { flushSync } from 'svelte'
 import type {
   DeviceTag,
   EventId,
+  Explanation,
   GroupId,
+  GroupSummary,
   Message,
   Page,
   Quote,
@@ -28,6 +30,9 @@ export const PAGE_SIZE = 60
 export const MAX_PAGE_SIZE = 200
 /** Bursts are inserted at most this often, so that catching up leaves time to scroll and type. */
 export const BURST_MS = 50
+
+/** How much of a group has been read. */
+type ReadState = Pick<GroupSummary, 'unread' | 'readN'>
 
 /** A place in the timeline. */
 export interface Place {
@@ -95,19 +100,33 @@ export class Conversation {
     return this.#rowKeys.get(message.id) ?? message.id
   }
 
-  /** Loads the newest messages; unread says how many of them are new to this person. */
-  async open(unread: number): Promise<void> {
-    // Own messages stand between those of others: twice as many mostly reach back to the first unread one.
+  /** Loads the newest messages, as far as mostly reaches back to the first one that is new to this person. */
+  async open({ unread, readN }: ReadState): Promise<void> {
+    // Own messages stand between those of others: twice as many.
     const limit = Math.min(Math.max(PAGE_SIZE, 2 * unread), MAX_PAGE_SIZE)
     const page = await this.#replace({ limit }, undefined)
-    if (page !== undefined) this.reading.opened(page.messages, unread, !page.hasEarlier)
+    if (page === undefined) return
+    const newestN = page.messages.reduce((most, { n }) => Math.max(most, n), readN)
+    this.reading.opened(page.messages, unread === 0 ? newestN : readN, !page.hasEarlier)
   }
 
   /** Loads again what may have changed while the link was lost, near the reader's place. */
-  async refresh(unread: number): Promise<void> {
+  async refresh(state: ReadState): Promise<void> {
     const anchor = this.following ? undefined : this.messages.find(({ key }) => key === this.anchorKey)
-    if (anchor === undefined) await this.open(unread)
+    if (anchor === undefined) await this.open(state)
     else await this.#replace({ around: anchor.key, limit: PAGE_SIZE }, { id: anchor.id, key: anchor.key })
+  }
+
+  /** Loads what is shown again: some of it is shown no longer, or has become final. The reader's place stays. */
+  async reload(): Promise<void> {
+    if (this.messages.length === 0) return void (await this.#replace({ limit: PAGE_SIZE }, undefined))
+    const place = this.following || this.anchorKey === undefined ? {} : { around: this.anchorKey }
+    await this.#replace({ ...place, limit: MAX_PAGE_SIZE }, 'as before')
+  }
+
+  /** Why a message stands where it stands. */
+  explain({ id }: Place): Promise<Explanation> {
+    return this.#client.commands.explain({ group: this.group, message: id })
   }
 
   /** Goes to the newest message, wherever the reader is. */
@@ -132,7 +151,8 @@ export class Conversation {
     try {
       await this.#loadPage({ before: first.key }, (page) => {
         this.hasEarlier = page.hasEarlier
-        this.#insertAbove(page.messages)
+        this.#changeAbove(insertByKey(this.messages, page.messages))
+        this.reading.loadedEarlier(this.messages, !page.hasEarlier)
       })
     } finally {
       this.loadingEarlier = false
@@ -172,7 +192,7 @@ export class Conversation {
     replyTo: Quote | undefined,
     author: { device: DeviceTag; name: string },
   ): Promise<void> {
-    this.reading.firstUnreadId = undefined
+    this.reading.removeDivider()
     await Promise.all([this.outbox.send(text, replyTo, author), this.toNewest()])
   }
 
@@ -222,7 +242,8 @@ export class Conversation {
     const newest = this.messages.at(-1)?.key ?? ''
     const below = foreign.filter((message) => message.key > newest)
     if (!this.following || this.hasLater) this.arrivedBelow += below.length
-    this.reading.arrived(foreign, below)
+    // The history that fills in above what was shown ahead of it is not late.
+    if (!this.messages.some(({ provisional }) => provisional)) this.reading.arrived(foreign, below)
     this.announced = below.at(-1) ?? this.announced
     for (const message of messages) {
       const claimed = message.own ? this.outbox.claim(message) : undefined
@@ -239,16 +260,17 @@ export class Conversation {
     const fitting = messages.filter(fits)
     if (this.#pagesUnderway > 0) this.#aside.push(...messages.filter((message) => !fits(message)))
     const anchor = this.anchorKey ?? last
-    this.#insertAbove(fitting.filter(({ key }) => key < anchor))
+    const above = fitting.filter(({ key }) => key < anchor)
+    if (above.length > 0) this.#changeAbove(insertByKey(this.messages, above))
     const below = fitting.filter(({ key }) => key >= anchor)
     if (below.length > 0) this.messages = insertByKey(this.messages, below)
   }
 
-  #insertAbove(messages: readonly Message[]): void {
-    if (messages.length === 0) return
+  /** Shows other rows above the reader's place. */
+  #changeAbove(messages: readonly Message[]): void {
     flushSync()
     this.shift = true
-    this.messages = insertByKey(this.messages, messages)
+    this.messages = messages
     flushSync()
     this.shift = false
   }
@@ -268,9 +290,10 @@ export class Conversation {
     }
   }
 
+  /** opensAt: the row in the middle of the screen; undefined for the newest. */
   async #replace(
     args: { around?: TimelineKey; limit: number },
-    opensAt: Place | undefined,
+    opensAt: Place | 'as before' | undefined,
   ): Promise<Page | undefined> {
     const loads = ++this.#loads
     const isCurrent = () => loads === this.#loads
@@ -280,7 +303,8 @@ export class Conversation {
     try {
       const page = await this.#client.commands.getTimeline({ group: this.group, ...args })
       if (!isCurrent()) return undefined
-      this.#show(page, opensAt)
+      if (opensAt === 'as before') this.#exchange(page)
+      else this.#show(page, opensAt)
       return page
     } catch (error) {
       if (!isCurrent()) return undefined
@@ -294,6 +318,26 @@ export class Conversation {
         if (this.#burst === undefined) this.#drain()
       }
     }
+  }
+
+  #exchange({ messages, hasEarlier, hasLater }: Page): void {
+    const from = hasEarlier ? (messages[0]?.key ?? '') : ''
+    const stays = new Set(messages.map(({ id }) => id))
+    const isGone = ({ id, key }: Message) =>
+      !stays.has(id) && key >= from && (!hasLater || key <= messages.at(-1)!.key)
+    const gone = this.messages.filter(isGone)
+    this.reading.forget(gone)
+    if (gone.some(({ id }) => id === this.draft.replyTo?.id)) this.draft.replyTo = undefined
+    this.reading.know(messages)
+    this.hasEarlier = hasEarlier
+    this.hasLater = hasLater
+    const anchor = this.anchorKey ?? messages.at(-1)?.key ?? ''
+    this.#changeAbove([
+      ...messages.filter(({ key }) => key < anchor),
+      ...this.messages.filter(({ key }) => key >= anchor),
+    ])
+    this.messages = messages
+    this.phase = 'ready'
   }
 
   #show(page: Page, opensAt: Place | undefined): void {

@@ -15,6 +15,8 @@ const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'STORE_FAILED',
 ])
 
+const NOTHING_READ = { unread: 0, readN: 0 }
+
 /** What does not change while the messenger runs. */
 export type About = Omit<AppState, 'groups' | 'name'>
 
@@ -68,6 +70,11 @@ export class Messenger implements ClientListener {
     this.#conversations.get(group)?.change(messages)
   }
 
+  timelineChanged({ group }: Parameters<ClientListener['timelineChanged']>[0]): void {
+    const conversation = this.#conversations.get(group)
+    if (conversation) void this.attempt(() => conversation.reload())
+  }
+
   /** Asks for everything; also after a lost link, when updates were missed. */
   async load(): Promise<void> {
     try {
@@ -78,7 +85,7 @@ export class Messenger implements ClientListener {
       this.fatal = undefined
       this.ready = true
       for (const [id, conversation] of this.#conversations)
-        void this.attempt(() => conversation.refresh(groups.find((group) => group.id === id)?.unread ?? 0))
+        void this.attempt(() => conversation.refresh(groups.find((group) => group.id === id) ?? NOTHING_READ))
     } catch (error) {
       if (error instanceof AppError && FATAL.has(error.code)) this.fatal = error
       else if (this.link === 'open') this.toasts.problem(error)
@@ -93,7 +100,7 @@ export class Messenger implements ClientListener {
     if (conversation === undefined) {
       conversation = new Conversation(group, this.#client)
       this.#conversations.set(group, conversation)
-      void conversation.open(this.active?.unread ?? 0)
+      void conversation.open(this.active ?? NOTHING_READ)
     } else if (conversation.hasLater) void this.attempt(() => conversation!.toNewest())
     this.conversation = conversation
   }

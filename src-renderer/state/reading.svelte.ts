@@ -5,7 +5,7 @@
 import { SvelteSet } from 'svelte/reactivity'
 import type { EventId, Message, TimelineKey } from '../../src-main/api/contract.ts'
 import { insertByKey } from '../lib/ordered.ts'
-import { firstUnread, readIndex, unreadAboveRead } from '../lib/unread.ts'
+import { firstUnread, unreadAboveRead } from '../lib/unread.ts'
 
 export class Reading {
   /** Late messages that were neither jumped to nor dismissed, in timeline order. */
@@ -19,6 +19,8 @@ export class Reading {
   #seenKey: TimelineKey = ''
   #newestN = -1
   #readN = -1
+  /** What had been read when the group was opened. */
+  #openedAt = Infinity
   #atNewest = false
   #marking = false
 
@@ -31,13 +33,28 @@ export class Reading {
     for (const { n } of messages) this.#newestN = Math.max(this.#newestN, n)
   }
 
-  /** The newest page was opened, and so many messages of others are unread. */
-  opened(messages: readonly Message[], unread: number, isWhole: boolean): void {
-    const readN = readIndex(messages, unread, isWhole)
-    if (readN === undefined) return
+  /** The newest page was opened; what was delivered up to readN had been read. isWhole: nothing is above it. */
+  opened(messages: readonly Message[], readN: number, isWhole: boolean): void {
     this.#readN = readN
-    this.firstUnreadId = unread === 0 ? undefined : firstUnread(messages, readN)
+    this.#openedAt = readN
+    this.firstUnreadId = firstUnread(messages, readN, isWhole)
     this.#addLate(unreadAboveRead(messages, readN))
+  }
+
+  /** Earlier messages were loaded: the first unread one may be among them. */
+  loadedEarlier(messages: readonly Message[], isWhole: boolean): void {
+    this.firstUnreadId ??= firstUnread(messages, this.#openedAt, isWhole)
+  }
+
+  /** These messages are shown no longer. */
+  forget(messages: readonly Message[]): void {
+    const ids = new Set(messages.map(({ id }) => id))
+    for (const id of ids) {
+      this.marked.delete(id)
+      this.#unseen.delete(id)
+    }
+    this.late = this.late.filter(({ id }) => !ids.has(id))
+    if (this.firstUnreadId !== undefined && ids.has(this.firstUnreadId)) this.removeDivider()
   }
 
   /** Messages of others came; `below` are those under everything known before. */
@@ -66,7 +83,12 @@ export class Reading {
   leave(): void {
     this.#atNewest = false
     this.late = this.late.filter(({ id }) => this.#unseen.has(id))
-    if (this.#readN >= this.#newestN) this.firstUnreadId = undefined
+    if (this.#readN >= this.#newestN) this.removeDivider()
+  }
+
+  removeDivider(): void {
+    this.firstUnreadId = undefined
+    this.#openedAt = Infinity
   }
 
   /** Takes one late message off the bar, or all. */

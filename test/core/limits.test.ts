@@ -1,18 +1,15 @@
 /** Bounds of the engine that no other test reaches. */
 import { describe, expect, test } from 'vitest'
 import { bind, controlFrontier } from '../../src-main/core/citations.ts'
-import { Clocks } from '../../src-main/core/clock.ts'
 import { Engine } from '../../src-main/core/engine.ts'
 import { commitTo, decodeEvent, encodeEvent, KIND, type Event } from '../../src-main/core/event.ts'
 import { Future, Refused, Strangers } from '../../src-main/core/held.ts'
 import { hlcAt } from '../../src-main/core/hlc.ts'
 import { History } from '../../src-main/core/history.ts'
 import {
-  CLOCK_CHECKPOINT_INTERVAL,
   MAX_ADDRESS_SIZE_BYTES,
   MAX_ADDRESSES,
   MAX_BRANCH_CHOICES,
-  MAX_CACHED_CLOCKS,
   MAX_CLOCK_TIPS,
   MAX_CONTROL_HEADS,
   MAX_FORKS_LISTED,
@@ -159,24 +156,6 @@ describe('what is set aside', () => {
     refused.add(unsigned(1, 2))
     expect(refused.get(tagOf(1))!.seq).toBe(2)
   })
-})
-
-test('so many clocks are remembered, and the others rebuilt from the last one that is kept for good', () => {
-  const history = new History()
-  const length = 2 * MAX_CACHED_CLOCKS
-  for (let seq = 1; seq <= length; seq++) history.add(unsigned(1, seq), history.log.slice(-1))
-  const clocks = new Clocks(history)
-  const rebuiltFor = (seq: number) => {
-    const before = clocks.rebuilds
-    expect(clocks.clockOf(history.log[seq - 1]!).get(tagOf(1))).toBe(seq)
-    return clocks.rebuilds - before
-  }
-  expect(rebuiltFor(length)).toBe(length)
-  const oldest = length - MAX_CACHED_CLOCKS + 1
-  expect(rebuiltFor(oldest)).toBe(0)
-  expect(rebuiltFor(oldest - 2)).toBe((oldest - 2) % CLOCK_CHECKPOINT_INTERVAL)
-  expect(rebuiltFor(oldest - 2)).toBe(0)
-  expect(rebuiltFor(4 * CLOCK_CHECKPOINT_INTERVAL - 1)).toBe(CLOCK_CHECKPOINT_INTERVAL - 1)
 })
 
 describe('a sync frame', () => {

@@ -19,6 +19,7 @@ export async function serveFake(fake: FakeMessenger): Promise<string> {
         groupChanged: (argument) => listener('groupChanged', argument),
         messagesDelivered: (argument) => listener('messagesDelivered', argument),
         messagesChanged: (argument) => listener('messagesChanged', argument),
+        timelineChanged: (argument) => listener('timelineChanged', argument),
       })
       return () => {}
     },

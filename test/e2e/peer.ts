@@ -59,7 +59,12 @@ async function connect(url: string): Promise<Commands & OperatorCommands> {
   const ignore = () => {}
   const { call } = connectRpc<Commands & OperatorCommands, Updates>(transport, {
     remote: [...COMMAND_NAMES, ...OPERATOR_COMMAND_NAMES],
-    local: { groupChanged: ignore, messagesDelivered: ignore, messagesChanged: ignore },
+    local: {
+      groupChanged: ignore,
+      messagesDelivered: ignore,
+      messagesChanged: ignore,
+      timelineChanged: ignore,
+    },
     localNames: UPDATE_NAMES,
   })
   return call

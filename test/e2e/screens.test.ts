@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { AppError } from '../../src-main/api/errors.ts'
 import {
+  explanationOf,
   FakeMessenger,
   group,
   keyAt,
@@ -117,6 +118,9 @@ test('a conversation reads well in both themes and both languages', async () => 
     await window.see('people-button').click()
     await window.see('person').first().waitFor()
     await window.keep(`people-${look.theme}-${look.language}`)
+    await window.see('forked').locator('summary').press('Enter')
+    await window.see('forked').locator('p').waitFor()
+    await window.keep(`forked-${look.theme}-${look.language}`)
     await window.see('people-button').click()
     await window.see('connection').click()
     await window.see('connection-step').first().waitFor()
@@ -132,6 +136,142 @@ test('a conversation reads well in both themes and both languages', async () => 
     await window.see('group-item').first().waitFor()
     await window.keep(`narrow-groups-${look.theme}-${look.language}`)
   }
+})
+
+test('Why here? names causes and what is independent, and leads to them with the keyboard alone', async () => {
+  const fake = office(90)
+  const messages = fake.timelines.get(OFFICE)!
+  const at = messages.length - 7
+  fake.explanations.set(messages[at]!.id, explanationOf(messages, at))
+  fake.explanations.set(messages[at + 1]!.id, { seen: [], independent: [] })
+  const window = await open(fake)
+  const row = (index: number) => window.page.locator(`[data-row][data-id="${messages[index]!.id}"]`)
+  for (const look of LOOKS) {
+    const suffix = `${look.theme}-${look.language}`
+    await window.size(WIDE)
+    await window.look(look)
+    await window.openGroup('Office – third floor')
+    await row(at).hover()
+    await window.keep(`message-actions-${suffix}`)
+    await row(at).getByTestId('why-button').click()
+    await window.see('why-late').waitFor()
+    await window.keep(`why-${suffix}`)
+    await window.size(NARROW)
+    await window.keep(`why-narrow-${suffix}`)
+    await window.page.keyboard.press('Escape')
+    await window.size(WIDE)
+    await row(at + 1).focus()
+    await window.page.keyboard.press('w')
+    await window.see('why-first').waitFor()
+    await window.keep(`why-first-${suffix}`)
+    await window.page.keyboard.press('Escape')
+    await window.see('why-first').waitFor({ state: 'detached' })
+    expect(await row(at + 1).evaluate((element) => element === document.activeElement)).toBe(true)
+  }
+  await row(at).focus()
+  await window.page.keyboard.press('w')
+  const cause = window.see('why-place').and(window.page.locator(`[data-target="${messages[at - 40]!.id}"]`))
+  await cause.focus()
+  await window.page.keyboard.press('Enter')
+  await cause.waitFor({ state: 'detached' })
+  const isFocused = () => row(at - 40).evaluate((element) => element === document.activeElement)
+  await expect.poll(isFocused).toBe(true)
+  expect(await row(at - 40).isVisible()).toBe(true)
+})
+
+/** Waits until the line of progress is there for eyes, too. */
+async function appeared(window: Window): Promise<void> {
+  const opacity = () => window.see('progress').evaluate((line) => getComputedStyle(line).opacity)
+  await expect.poll(opacity).toBe('1')
+}
+
+test('a newcomer sees the newest messages, and how far the earlier ones have come', async () => {
+  const fake = office(90)
+  const window = await open(fake)
+  const ahead = Array.from({ length: 30 }, (_, i) =>
+    message(49_970 + i, {
+      n: 0,
+      provisional: true,
+      own: false,
+      device: 'b0b0000000000002',
+      author: 'Rahul Verma',
+    }),
+  )
+  for (const look of LOOKS) {
+    const suffix = `${look.theme}-${look.language}`
+    await window.look(look)
+    await window.page.locator(`[data-testid=group-item][data-id="${JOINING}"]`).click()
+    fake.update(JOINING, { name: 'Cricket', catchingUp: { done: 12_400, total: 50_000 }, last: ahead.at(-1) })
+    fake.hasMore = true
+    fake.replace(JOINING, ahead)
+    await window.see('message').last().waitFor()
+    await appeared(window)
+    await window.keep(`catching-up-${suffix}`)
+    await window.see('message').first().hover()
+    expect(await window.see('why-button').count()).toBe(0)
+    await window.page.mouse.wheel(0, -20_000)
+    await window.see('coming').waitFor()
+    await window.keep(`newest-window-${suffix}`)
+    await window.size(NARROW)
+    await window.keep(`newest-window-narrow-${suffix}`)
+    await window.size(WIDE)
+    fake.hasMore = false
+    fake.replace(JOINING, [])
+    fake.update(JOINING, { catchingUp: undefined })
+    await window.see('progress').waitFor({ state: 'detached' })
+
+    await window.openGroup('Office – third floor')
+    fake.update(OFFICE, { opening: { done: 31_000, total: 100_000 } })
+    await appeared(window)
+    fake.latencyMs = 400
+    await window.see('composer').fill('Is anybody here?')
+    await window.see('composer').press('Enter')
+    await window.see('sending').waitFor()
+    await window.keep(`opening-${suffix}`)
+    await window.see('sending').waitFor({ state: 'detached' })
+    fake.latencyMs = 0
+    fake.update(OFFICE, { opening: undefined })
+  }
+})
+
+test('when messages are hidden, what the reader looks at stays where it is', async () => {
+  const fake = office(400)
+  const window = await open(fake)
+  await window.openGroup('Office – third floor')
+  await window.see('message').last().waitFor()
+  await window.page.getByRole('log').hover()
+  const inView = () =>
+    window.page.evaluate(() => {
+      const log = document.querySelector('[role=log]')!.getBoundingClientRect()
+      const rows = [...document.querySelectorAll<HTMLElement>('[data-row]')]
+      const middle = rows.find((row) => row.getBoundingClientRect().top > (log.top + log.bottom) / 2)!
+      return { id: middle.dataset['id']!, top: middle.getBoundingClientRect().top }
+    })
+  const topOf = (id: string) =>
+    window.page.locator(`[data-row][data-id="${id}"]`).evaluate((row) => row.getBoundingClientRect().top)
+  const turnBack = async () => {
+    await window.page.mouse.wheel(0, -500)
+    return window.see('newest-pill').count()
+  }
+  await expect.poll(turnBack).toBe(1)
+  let seen = await inView()
+  await expect
+    .poll(async () => {
+      const before = seen
+      seen = await inView()
+      return before.id === seen.id && before.top === seen.top
+    })
+    .toBe(true)
+  const timeline = fake.timelines.get(OFFICE)!
+  const index = timeline.findIndex(({ id }) => id === seen.id)
+  const hidden = [index - 40, index - 20, index - 9, index + 15].map((at) => timeline[at]!.id)
+  fake.replace(
+    OFFICE,
+    timeline.filter(({ id }) => !hidden.includes(id)),
+  )
+  const isGone = async () => (await window.page.locator(`[data-row][data-id="${hidden[2]}"]`).count()) === 0
+  await expect.poll(isGone).toBe(true)
+  await expect.poll(async () => Math.abs((await topOf(seen.id)) - seen.top) <= 2).toBe(true)
 })
 
 test('dialogs fit, wide and narrow', async () => {

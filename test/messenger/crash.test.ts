@@ -46,7 +46,12 @@ async function connect(child: ChildProcess): Promise<Commands> {
     },
     {
       remote: COMMAND_NAMES,
-      local: { groupChanged: ignore, messagesDelivered: ignore, messagesChanged: ignore },
+      local: {
+        groupChanged: ignore,
+        messagesDelivered: ignore,
+        messagesChanged: ignore,
+        timelineChanged: ignore,
+      },
       localNames: UPDATE_NAMES,
     },
   )

@@ -217,6 +217,45 @@ test('what is written while nobody can be reached arrives later, in its place', 
   )
 })
 
+test('a message is explained by what its author had seen, what is independent of it, and how late it came', async () => {
+  const { alice, bob, group } = await makeGroup()
+  const explain = (device: Device, { id }: Message) =>
+    device.messenger.commands.explain({ group, message: id })
+  const textsOf = (quotes: readonly { text: string }[]) => quotes.map(({ text }) => text)
+  const tea = await alice.messenger.commands.post({ group, text: 'tea?' })
+  expect(await explain(alice, tea)).toEqual({ seen: [], independent: [] })
+  await untilShown(bob, group, 'tea?')
+
+  await alice.messenger.operator.setReachable({ peers: [] })
+  const alone = await alice.messenger.commands.post({ group, text: 'alone' })
+  const meanwhile = await bob.messenger.commands.post({ group, text: 'meanwhile' })
+  const later = await bob.messenger.commands.post({ group, text: 'later' })
+  await alice.messenger.operator.setReachable({ peers: 'all' })
+  for (const device of [alice, bob])
+    await until(device.messenger, async () => (await messagesOf(device, group)).length === 4)
+
+  const atBob = await explain(bob, alone)
+  expect(textsOf(atBob.seen)).toEqual(['tea?'])
+  expect(textsOf(atBob.independent)).toEqual(['meanwhile', 'later'])
+  expect(atBob.late).toEqual({ overtaken: 2, latestMs: later.sentAtMs })
+  const atAlice = await explain(alice, later)
+  expect(textsOf(atAlice.seen)).toEqual(['meanwhile'])
+  expect(textsOf(atAlice.independent)).toEqual(['alone'])
+  expect(atAlice.late).toBeUndefined()
+
+  await bob.messenger.commands.react({ group, target: alone.id, emoji: '👍', on: true })
+  await until(alice.messenger, async () => (await messagesOf(alice, group))[1]!.reactions.length === 1)
+  const answer = await alice.messenger.commands.post({ group, text: 'together', replyTo: meanwhile.id })
+  expect(await explain(alice, answer)).toEqual({
+    answers: expect.objectContaining({ id: meanwhile.id, author: 'Bob', text: 'meanwhile' }),
+    seen: [expect.objectContaining({ id: alone.id, reaction: { author: 'Bob', emoji: '👍' } })],
+    independent: [],
+  })
+  await expect(explain(alice, { ...answer, id: '0'.repeat(64) })).rejects.toEqual(
+    failsWith('UNKNOWN_MESSAGE'),
+  )
+})
+
 test('what cannot be done fails with a code', async () => {
   const { alice, bob, group } = await makeGroup()
   const { commands } = alice.messenger

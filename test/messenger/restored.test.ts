@@ -95,6 +95,26 @@ test('what a restored folder writes before it meets anybody is a fork of the old
   expect(await texts(alice, group)).toEqual(['two', 'answer to two'])
 })
 
+test('windows are told when a message that they show is hidden by a fork', async () => {
+  const { alice, bob, folder, group, post } = await makeScene()
+  await bob.close()
+  const backup = await freshFolder()
+  await cp(folder, backup, { recursive: true })
+  const later = await open(folder, 'bob')
+  await post(later, 'nobody answered this')
+  await later.close()
+  const changed = new Promise<unknown>((resolve) =>
+    alice.onUpdate((name, argument) => name === 'timelineChanged' && resolve(argument)),
+  )
+
+  const restored = await open(backup, 'bob')
+  await restored.operator.setReachable({ peers: [] })
+  await restored.commands.post({ group, text: 'nor this' })
+  await restored.operator.setReachable({ peers: 'all' })
+  expect(await changed).toEqual({ group })
+  expect(await texts(alice, group)).toEqual([])
+})
+
 test('a key without the store that it belongs to is not used again', async () => {
   const { bob, folder } = await makeScene()
   const device = await deviceOf(bob)

@@ -5,11 +5,13 @@
 import type {
   AppState,
   Commands,
+  Explanation,
   GroupSummary,
   Message,
   Page,
   PendingMessage,
   Person,
+  Quote,
 } from '../../src-main/api/contract.ts'
 import { AppError } from '../../src-main/api/errors.ts'
 import type { Client, ClientListener, Link } from '../../src-renderer/client.ts'
@@ -72,6 +74,7 @@ export function group(parts: Partial<GroupSummary> & { id: string }): GroupSumma
     people: people(),
     connection: 'synchronised',
     unread: 0,
+    readN: 0,
     pending: { count: 0, missing: [], preview: [] },
     ...parts,
   }
@@ -84,7 +87,7 @@ function people(): Person[] {
     online: index < 3,
     connection: index === 0 || index > 3 ? 'offline' : index === 3 ? 'authenticated' : 'synchronised',
     isSelf: device === ALICE,
-    forked: false,
+    forked: index === PEOPLE.length - 1,
   }))
 }
 
@@ -92,10 +95,13 @@ export class FakeMessenger implements Client {
   name = 'Alice Rao'
   groups: GroupSummary[] = []
   readonly timelines = new Map<string, Message[]>()
+  readonly explanations = new Map<string, Explanation>()
   readonly calls: { command: keyof Commands; args: unknown }[] = []
   /** The next call of a command fails with this. */
   readonly failures = new Map<keyof Commands, AppError>()
   latencyMs = 0
+  /** Earlier messages are on their way. */
+  hasMore = false
   /** The update of a posted message comes before the answer, as it may. */
   updateFirst = true
   #listener: ClientListener | undefined
@@ -116,6 +122,12 @@ export class FakeMessenger implements Client {
           group({ id: this.#id(), name: '', joined: false, connection: 'transport', people: [] }),
           [],
         )
+      }),
+    explain: (args) =>
+      this.#answer('explain', args, () => {
+        const explanation = this.explanations.get(args.message)
+        if (!explanation) throw new AppError('UNKNOWN_MESSAGE', 'That message is not here yet.')
+        return explanation
       }),
     getTimeline: (args) => this.#answer('getTimeline', args, () => this.#page(args)),
     post: (args) =>
@@ -156,7 +168,7 @@ export class FakeMessenger implements Client {
     markRead: (args) =>
       this.#answer('markRead', args, () => {
         const unread = this.timelines.get(args.group)!.filter(({ n, own }) => n > args.n && !own).length
-        this.update(args.group, { unread })
+        this.update(args.group, { unread, readN: args.n })
       }),
   }
 
@@ -203,6 +215,12 @@ export class FakeMessenger implements Client {
     this.#listener?.messagesChanged({ group: id, messages: [changed] })
   }
 
+  /** What the timeline is from now on; the window is told to look again. */
+  replace(id: string, messages: Message[]): void {
+    this.timelines.set(id, messages)
+    this.#listener?.timelineChanged({ group: id })
+  }
+
   #page({ group: id, before, after, around, limit }: Parameters<Commands['getTimeline']>[0]): Page {
     const all = this.timelines.get(id)
     if (all === undefined) throw new AppError('UNKNOWN_GROUP', 'This app is not in that group.')
@@ -213,7 +231,7 @@ export class FakeMessenger implements Client {
     if (around !== undefined) from = at(around) - (limit >> 1)
     const to = before === undefined ? from + limit : at(before)
     from = Math.max(from, 0)
-    return { messages: all.slice(from, to), hasEarlier: from > 0, hasLater: to < all.length }
+    return { messages: all.slice(from, to), hasEarlier: from > 0 || this.hasMore, hasLater: to < all.length }
   }
 
   #state(): AppState {
@@ -254,6 +272,24 @@ export const WAITING: PendingMessage[] = [
     waitingOn: 'अनिता शर्मा',
   },
 ]
+
+/** What the order knows about a message of the office: two causes, a reaction among them, and three beside it. */
+export function explanationOf(messages: readonly Message[], index: number): Explanation {
+  const quote = (other: number): Quote => {
+    const { id, key, author, text } = messages[other]!
+    return { id, key, author, text: text.slice(0, 200) }
+  }
+  return {
+    answers: messages[index]!.replyTo,
+    seen: [
+      quote(index - 1),
+      { ...quote(index - 4), reaction: { author: 'Rohit', emoji: '☕' } },
+      quote(index - 40),
+    ],
+    independent: [quote(index - 2), quote(index + 1), quote(index + 2)],
+    late: { overtaken: 12, latestMs: messages[index]!.sentAtMs + 40 * 60_000 },
+  }
+}
 
 /** Three groups: a long one with replies, reactions and a bridged message, a short one, and one still joining. */
 export function office(length = 5_000): FakeMessenger {

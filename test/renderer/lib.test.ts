@@ -8,7 +8,7 @@ import { indexAtKey, indexOfMessage, insertByKey } from '../../src-renderer/lib/
 import { toggled } from '../../src-renderer/lib/reactions.ts'
 import { snippet, textBytes } from '../../src-renderer/lib/text.ts'
 import { dayHeading, listTime, timeOfDay } from '../../src-renderer/lib/time.ts'
-import { firstUnread, readIndex, unreadAboveRead } from '../../src-renderer/lib/unread.ts'
+import { firstUnread, unreadAboveRead } from '../../src-renderer/lib/unread.ts'
 import { keyAt, message } from './fake-client.ts'
 
 describe('links', () => {
@@ -178,20 +178,27 @@ describe('unread', () => {
   const timeline = (...entries: [n: number, own?: 'own'][]): Message[] =>
     entries.map(([n, own], index) => message(n, { key: keyAt(index), n, own: own === 'own' }))
 
-  test('counts of unread messages lead back to the last one read', () => {
+  test('the first unread message of others is known once a read one stands above it, or nothing does', () => {
     const messages = timeline([0], [1, 'own'], [2], [3])
-    expect(readIndex(messages, 2, true)).toBe(1)
-    expect(readIndex(messages, 0, true)).toBe(3)
-    expect(readIndex(messages, 9, false)).toBeUndefined()
-    expect(firstUnread(messages, 1)).toBe(messages[2]!.id)
+    expect(firstUnread(messages, 1, false)).toBe(messages[2]!.id)
+    expect(firstUnread(messages, 3, false)).toBeUndefined()
+    expect(firstUnread(messages.slice(2), 1, false)).toBeUndefined()
+    expect(firstUnread(messages.slice(2), 1, true)).toBe(messages[2]!.id)
+  })
+
+  test('what is shown ahead of its past is neither read nor unread', () => {
+    const [first, ...rest] = timeline([0], [0], [5])
+    const messages = [first!, { ...rest[0]!, provisional: true as const }, rest[1]!]
+    expect(firstUnread(messages.slice(1), 4, false)).toBeUndefined()
+    expect(firstUnread(messages, -1, true)).toBe(first!.id)
+    expect(unreadAboveRead([rest[1]!, messages[1]!], 4)).toEqual([])
   })
 
   test('that somebody joined is not unread', () => {
     const messages = timeline([0], [1], [2])
     messages[2] = { ...messages[2]!, kind: 'notice', notice: 'member-joined' }
-    expect(readIndex(messages, 1, true)).toBe(0)
-    expect(firstUnread(messages, 0)).toBe(messages[1]!.id)
-    expect(firstUnread(messages, 1)).toBeUndefined()
+    expect(firstUnread(messages, 0, true)).toBe(messages[1]!.id)
+    expect(firstUnread(messages, 1, true)).toBeUndefined()
   })
 
   test('a late message stands above one that was read', () => {

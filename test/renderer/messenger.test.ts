@@ -218,7 +218,8 @@ test('a draft belongs to its group, and Enter hands it over whole', async () => 
 
 test('many unread messages are loaded at once, up to a limit, with the divider in place', async () => {
   const fake = office(400)
-  fake.update(OFFICE, { unread: 100 })
+  const theirs = fake.timelines.get(OFFICE)!.filter(({ own, kind }) => !own && kind === 'message')
+  fake.update(OFFICE, { unread: 100, readN: theirs.at(-101)!.n })
   const messenger = new Messenger(fake)
   await expect.poll(() => messenger.ready).toBe(true)
   messenger.open(OFFICE)
@@ -227,4 +228,89 @@ test('many unread messages are loaded at once, up to a limit, with the divider i
   expect(conversation.messages.length).toBeLessThanOrEqual(MAX_PAGE_SIZE)
   const unread = conversation.messages.filter(({ own, kind }) => !own && kind === 'message').slice(-100)
   expect(conversation.reading.firstUnreadId).toBe(unread[0]!.id)
+})
+
+test('with more unread messages than fit a page, the divider is there once the first of them is loaded', async () => {
+  const fake = office(600)
+  const theirs = fake.timelines.get(OFFICE)!.filter(({ own, kind }) => !own && kind === 'message')
+  fake.update(OFFICE, { unread: 300, readN: theirs.at(-301)!.n })
+  const messenger = new Messenger(fake)
+  await expect.poll(() => messenger.ready).toBe(true)
+  messenger.open(OFFICE)
+  const conversation = messenger.conversation!
+  await expect.poll(() => conversation.phase).toBe('ready')
+  const first = theirs.at(-300)!.id
+  const isLoaded = () => conversation.messages.some(({ id }) => id === first)
+  expect(isLoaded()).toBe(false)
+  while (!isLoaded()) {
+    expect(conversation.reading.firstUnreadId).toBeUndefined()
+    await conversation.loadEarlier()
+  }
+  if (conversation.messages[0]!.id === first) await conversation.loadEarlier()
+  expect(conversation.reading.firstUnreadId).toBe(first)
+  await conversation.send('hello', undefined, SELF)
+  await conversation.loadEarlier()
+  expect(conversation.reading.firstUnreadId).toBeUndefined()
+})
+
+test('messages that are hidden leave the window, and the reader where he is', async () => {
+  const { fake, conversation, foreign, seeAll, marked } = await atTheOffice(200)
+  await conversation.loadEarlier()
+  const late = foreign(150.5, { text: 'two faced' })
+  fake.deliver(OFFICE, [late, foreign(200, { id: 'bb'.repeat(32), text: 'the end' })])
+  conversation.draft.replyTo = { id: late.id, key: late.key, author: late.author, text: late.text }
+  conversation.following = false
+  conversation.anchorKey = keyAt(120)
+  const { generation } = conversation
+  fake.replace(
+    OFFICE,
+    fake.timelines.get(OFFICE)!.filter(({ key }) => key !== late.key && key !== keyAt(110)),
+  )
+  const isShown = (key: string) => conversation.messages.some((other) => other.key === key)
+  await expect.poll(() => isShown(late.key)).toBe(false)
+  expect([isShown(keyAt(110)), isShown(keyAt(200))]).toEqual([false, true])
+  expect(conversation.messages).toEqual(fake.timelines.get(OFFICE)!.slice(-conversation.messages.length))
+  expect([conversation.generation, conversation.following]).toEqual([generation, false])
+  expect(conversation.reading.late).toEqual([])
+  expect(conversation.draft.replyTo).toBeUndefined()
+  await conversation.toNewest()
+  conversation.saw(conversation.messages.length - 3, conversation.messages.length - 1, true)
+  await expect.poll(marked).toBe(1)
+  seeAll()
+})
+
+test('the newest messages come first, and the history that fills in behind them is not late', async () => {
+  const fake = office(30)
+  const history = Array.from({ length: 300 }, (_, n) => message(n, { own: false, kind: 'message' }))
+  const ahead = history.slice(-50).map((one) => ({ ...one, n: 0, provisional: true as const }))
+  fake.timelines.set(OFFICE, [])
+  const messenger = new Messenger(fake)
+  await expect.poll(() => messenger.ready).toBe(true)
+  messenger.open(OFFICE)
+  const conversation = messenger.conversation!
+  await expect.poll(() => conversation.phase).toBe('ready')
+  expect(conversation.messages).toEqual([])
+  fake.hasMore = true
+  fake.replace(OFFICE, ahead)
+  await expect.poll(() => conversation.messages).toEqual(ahead)
+  conversation.saw(0, 49, true)
+  fake.deliver(OFFICE, history.slice(0, 250))
+  fake.deliver(OFFICE, [history[250]!])
+  expect(conversation.messages).toHaveLength(50)
+  expect(conversation.reading.late).toEqual([])
+  fake.hasMore = false
+  fake.replace(OFFICE, history)
+  await expect.poll(() => conversation.messages.some(({ provisional }) => provisional)).toBe(false)
+  expect(conversation.messages).toEqual(history.slice(-conversation.messages.length))
+  expect(conversation.hasEarlier).toBe(true)
+  expect(conversation.reading.late).toEqual([])
+})
+
+test('a message is explained, and what cannot be is told', async () => {
+  const { fake, conversation } = await atTheOffice()
+  const place = conversation.messages.at(-1)!
+  await expect(conversation.explain(place)).rejects.toMatchObject({ code: 'UNKNOWN_MESSAGE' })
+  fake.explanations.set(place.id, { seen: [], independent: [] })
+  expect(await conversation.explain(place)).toEqual({ seen: [], independent: [] })
+  expect(fake.calls.at(-1)!.args).toEqual({ group: OFFICE, message: place.id })
 })

@@ -17,15 +17,16 @@ interface Element {
   value?: unknown
   options?: Record<string, { value: Element[] }>
 }
-/** Elements that are filled in: an argument, or a choice by its value. */
+/** Elements that are filled in: an argument, a number, or a choice by its value. */
 const ARGUMENT = 1
+const NUMBER = 2
 const PLURAL = 6
 
 /** The names that a sentence needs values for. */
 function placeholders(elements: readonly Element[]): Set<string> {
   const names = new Set<string>()
   for (const { type, value, options } of elements) {
-    if (type === ARGUMENT || type === PLURAL) names.add(String(value))
+    if (type === ARGUMENT || type === NUMBER || type === PLURAL) names.add(String(value))
     for (const option of Object.values(options ?? {}))
       for (const name of placeholders(option.value)) names.add(name)
   }
