@@ -163,8 +163,17 @@ function encodeHeader(fields: EventFields): Uint8Array {
   return writer.varint(body.length).finish()
 }
 
-/** What both directions demand beyond the layout: limits, order and uniqueness. */
-function isWellFormed({ kind, tag, seq, deps, commit, controlHeads, epoch, body }: EventFields): boolean {
+/** What every encoding demands beyond its layout: limits, order and uniqueness. */
+export function isWellFormed({
+  kind,
+  tag,
+  seq,
+  deps,
+  commit,
+  controlHeads,
+  epoch,
+  body,
+}: EventFields): boolean {
   const isControl = chainOf(kind) === 'c'
   return (
     kind > 0 &&
