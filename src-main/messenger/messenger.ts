@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { AppState, Commands, GroupId, GroupSummary, UpdateName } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
 import type { Diagnostics, OperatorCommands } from '../api/operator.ts'
-import { decodeBatch } from '../core/batch.ts'
+import { decodeBatch, encodeBatch } from '../core/batch.ts'
 import type { Moment } from '../core/engine.ts'
 import { deviceTag, encodeEvent, commitTo, KIND, type Event } from '../core/event.ts'
 import { hlcAt } from '../core/hlc.ts'
@@ -82,7 +82,7 @@ interface OpenGroup {
   secret: Uint8Array
   membership: Membership
   topic: string
-  outbox: Outbox
+  outbox: Outbox<Event>
   relay: Relay
   /** Takes back the update that is due soon. */
   cancelSummary: (() => void) | undefined
@@ -360,7 +360,13 @@ export class Messenger {
       secret: membership.secret,
       membership,
       topic,
-      outbox: new Outbox({ network, topic, time: this.#time, sha256: crypto.sha256, batching }),
+      outbox: new Outbox({
+        network,
+        topic,
+        time: this.#time,
+        encode: (events) => encodeBatch(events, crypto.sha256),
+        batching,
+      }),
       relay: new Relay(),
       cancelSummary: undefined,
     }

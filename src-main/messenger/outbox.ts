@@ -2,8 +2,6 @@
  * Own events on their way to a topic. When nothing has left for a while, an event leaves at once; under load events
  * leave together, a few milliseconds later at most. Bounded: what does not fit is dropped here and found again by sync.
  */
-import { encodeBatch } from '../core/batch.ts'
-import type { Event, Sha256 } from '../core/event.ts'
 import { EVENTS_FRAME_SIZE_BYTES, MAX_OUTBOX_SIZE_BYTES } from '../core/limits.ts'
 import type { Network } from '../network/network.ts'
 import type { Time } from './time.ts'
@@ -18,16 +16,17 @@ export interface Batching {
 
 export const BATCHING: Batching = { intervalMs: 4, maxEvents: Infinity }
 
-export interface OutboxParts {
+export interface OutboxParts<Event> {
   network: Network
   topic: string
   time: Time
-  sha256: Sha256
+  /** Events that fit into a frame together, as one message. */
+  encode(events: readonly Event[]): Uint8Array
   batching?: Batching | undefined
 }
 
-export class Outbox {
-  readonly #parts: OutboxParts
+export class Outbox<Event extends { bytes: Uint8Array }> {
+  readonly #parts: OutboxParts<Event>
   readonly #batching: Batching
   #waiting: Event[] = []
   #waitingSizeBytes = 0
@@ -35,7 +34,7 @@ export class Outbox {
   #cancelTimer: (() => void) | undefined
   #sending = false
 
-  constructor(parts: OutboxParts) {
+  constructor(parts: OutboxParts<Event>) {
     this.#parts = parts
     this.#batching = parts.batching ?? BATCHING
   }
@@ -65,11 +64,11 @@ export class Outbox {
   }
 
   async #send(): Promise<void> {
-    const { network, topic, time, sha256 } = this.#parts
+    const { network, topic, time, encode } = this.#parts
     this.#sending = true
     this.#lastSentMs = time.monotonicMs()
     // Whoever misses it finds it by sync.
-    await network.publish(topic, encodeBatch(this.#take(), sha256)).catch(() => {})
+    await network.publish(topic, encode(this.#take())).catch(() => {})
     this.#sending = false
     this.#sendWhenDue()
   }

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { decodeBatch } from '../../src-main/core/batch.ts'
+import { decodeBatch, encodeBatch } from '../../src-main/core/batch.ts'
 import type { Event } from '../../src-main/core/event.ts'
 import { EVENTS_FRAME_SIZE_BYTES, MAX_OUTBOX_SIZE_BYTES } from '../../src-main/core/limits.ts'
 import { sodiumCrypto } from '../../src-main/crypto/sodium.ts'
@@ -29,7 +29,8 @@ function makeOutbox({
     monotonicMs: () => agenda.nowMs,
     after: (delayMs: number, task: () => void) => agenda.after(delayMs, task),
   }
-  const outbox = new Outbox({ network, topic: 'office', time: time as never, sha256, batching })
+  const encode = (events: readonly Event[]) => encodeBatch(events, sha256)
+  const outbox = new Outbox({ network, topic: 'office', time: time as never, encode, batching })
   const write = (text: string): Event => people[0]!.say(text)
   /** What was published by now is on its way. */
   const pass = async (toMs: number) => {
