@@ -125,8 +125,8 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'clocks lag one behind',
     file: 'src-main/core/clock.ts',
-    find: 'clock[own] = entry.seq',
-    replace: 'clock[own] = entry.seq - 1',
+    find: 'highest[index] ??= next.seq',
+    replace: 'highest[index] ??= next.seq - 1',
   },
   {
     name: 'own events are not written durably',

@@ -5,30 +5,54 @@
  *        └── b1 ── b2 ──┘          clock(a3) = max(clock(a2), clock(b2)), own entry 3 = {a: 3, b: 2}
  *
  * 1. clockOf(e)[d] = the highest seq of device d in the past of e, e included (Fidge 1988, Mattern 1989).
- * 2. happensBefore(a, b) = clockOf(b)[device(a)] >= a.seq: one look-up on a cached clock.
+ * 2. happensBefore(a, b) = clockOf(b)[device(a)] >= a.seq: one look-up on a kept clock. Dates grow along every
+ *    citation, so the older of two events is the only one that can come before, and one clock answers compare().
+ * 3. A clock that is not kept is rebuilt in one pass back through the log. The pass looks at nothing older than the
+ *    question asks for, nor at the past of a kept clock that it meets.
  * Where a device forked, each branch of its tree counts as a device of its own (history.branchOf), so 2 holds there too.
- * Clocks are dense arrays by local device index; a shorter array means zeros. Every CLOCK_CHECKPOINT_INTERVAL-th
- * event of a device keeps its clock; the others live in a least-recently-used cache and are rebuilt from those.
+ * Clocks are dense arrays by local device index; a shorter array means zeros. The ones used last are kept.
  */
 import type { DeviceTag, EventId } from '../api/contract.ts'
 import { chainOf } from './event.ts'
 import type { Branch, Entry, History } from './history.ts'
-import { CLOCK_CHECKPOINT_INTERVAL, MAX_CACHED_CLOCKS } from './limits.ts'
+import type { Hlc } from './hlc.ts'
+import { MAX_CACHED_CLOCKS } from './limits.ts'
 
 export type Clock = Uint32Array
 export type Relation = 'before' | 'after' | 'equal' | 'concurrent'
 
+/** A clock that is right about every event dated floor or later. */
+interface Kept {
+  clock: Clock
+  floor: Hlc
+}
+
 /** Answers questions about the message chain of one history. */
 export class Clocks {
   readonly #history: History
+  readonly #capacity: number
   readonly #branches = new Map<Branch, { index: number; tag: DeviceTag }>()
-  readonly #checkpoints = new Map<EventId, Clock>()
-  readonly #recent = new Map<EventId, Clock>()
-  /** Clocks computed so far, for the question what the cache saves. */
+  /** The least recently used first. */
+  readonly #kept = new Map<EventId, Kept>()
+  /** By delivery index, 1 for what a pass has still to look at; all 0 between passes. */
+  #due = new Uint8Array(1_024)
+  /** Questions that dates and chains do not answer: each needs a clock. */
+  lookups = 0
+  /** Lookups whose clock was kept. */
+  hits = 0
+  /** Clocks that had to be rebuilt, and events looked at for that. */
   rebuilds = 0
+  walked = 0
 
-  constructor(history: History) {
+  /** capacity: how many clocks are kept; with 0, every lookup rebuilds its clock. */
+  constructor(history: History, capacity = MAX_CACHED_CLOCKS) {
     this.#history = history
+    this.#capacity = capacity
+  }
+
+  /** Clocks that are kept now. */
+  get size(): number {
+    return this.#kept.size
   }
 
   /** The full clock of a delivered message event, by device tag. */
@@ -40,10 +64,22 @@ export class Clocks {
     return highest
   }
 
+  /**
+   * What an event follows directly, without what follows from that: its author's previous event and the tips that the
+   * author had seen; the latest first.
+   */
+  causesOf(entry: Entry): Entry[] {
+    const parents = this.#history.parentsOf(entry).filter(({ kind }) => chainOf(kind) === 'm')
+    return parents
+      .filter((one) => !parents.some((other) => this.happensBefore(one, other)))
+      .sort((a, b) => (a.hlc < b.hlc ? 1 : -1))
+  }
+
   happensBefore(a: Entry, b: Entry): boolean {
+    if (a.hlc >= b.hlc) return false
     const branch = this.#history.branchOf(a)
     if (branch === this.#history.branchOf(b)) return a.seq < b.seq
-    return (this.#clock(b)[this.#index(branch, a.tag)] ?? 0) >= a.seq
+    return (this.#clock(b, a.hlc)[this.#index(branch, a.tag)] ?? 0) >= a.seq
   }
 
   concurrent(a: Entry, b: Entry): boolean {
@@ -56,55 +92,49 @@ export class Clocks {
     return this.happensBefore(b, a) ? 'after' : 'concurrent'
   }
 
-  #clock(entry: Entry): Clock {
-    const working = new Map<EventId, Clock>()
-    const known = (of: Entry) => this.#recall(of.id) ?? working.get(of.id)
-    const cached = known(entry)
-    if (cached) return cached
-    // Depth first without recursion: a chain may be a hundred thousand events long.
-    const stack = [entry]
-    for (;;) {
-      const top = stack.at(-1)!
-      const parents = this.#parents(top)
-      const unknown = parents.filter((parent) => !known(parent))
-      if (unknown.length > 0) {
-        stack.push(...unknown)
+  #clock(entry: Entry, floor: Hlc = 0n): Clock {
+    this.lookups++
+    const kept = this.#kept.get(entry.id)
+    this.#kept.delete(entry.id)
+    const isHit = kept !== undefined && kept.floor <= floor
+    if (isHit) this.hits++
+    const found = isHit ? kept : { clock: this.#rebuild(entry, floor), floor }
+    this.#kept.set(entry.id, found)
+    if (this.#kept.size > this.#capacity) this.#kept.delete(this.#kept.keys().next().value!)
+    return found.clock
+  }
+
+  /** Newest first: whatever cites an event comes before it, and the first that is met of a branch is its highest. */
+  #rebuild(entry: Entry, floor: Hlc): Clock {
+    this.rebuilds++
+    const { log } = this.#history
+    const highest: number[] = []
+    const covered: number[] = []
+    if (this.#due.length <= entry.n) this.#due = new Uint8Array(2 * entry.n)
+    this.#due[entry.n] = 1
+    for (let n = entry.n, left = 1; left > 0; n--) {
+      if (this.#due[n] === 0) continue
+      this.#due[n] = 0
+      left--
+      const next = log[n - 1]!
+      const index = this.#index(this.#history.branchOf(next), next.tag)
+      if ((covered[index] ?? 0) >= next.seq) continue
+      const kept = this.#kept.get(next.id)
+      if (kept && kept.floor <= floor) {
+        for (let i = 0; i < kept.clock.length; i++) covered[i] = Math.max(covered[i] ?? 0, kept.clock[i]!)
         continue
       }
-      stack.pop()
-      const clock =
-        known(top) ??
-        this.#rebuild(
-          top,
-          parents.map((parent) => known(parent)!),
-        )
-      working.set(top.id, clock)
-      if (stack.length === 0) return clock
+      highest[index] ??= next.seq
+      if (next.hlc <= floor) continue
+      this.walked++
+      for (const parent of this.#history.parentsOf(next)) {
+        if (chainOf(parent.kind) === 'c' || this.#due[parent.n] === 1) continue
+        this.#due[parent.n] = 1
+        left++
+      }
     }
-  }
-
-  #parents(entry: Entry): Entry[] {
-    return this.#history.parentsOf(entry).filter((parent) => chainOf(parent.kind) === 'm')
-  }
-
-  #rebuild(entry: Entry, parents: Clock[]): Clock {
-    this.rebuilds++
-    const own = this.#index(this.#history.branchOf(entry), entry.tag)
-    const clock = new Uint32Array(Math.max(own + 1, ...parents.map((parent) => parent.length)))
-    for (const parent of parents)
-      for (let i = 0; i < parent.length; i++) if (parent[i]! > clock[i]!) clock[i] = parent[i]!
-    clock[own] = entry.seq
-    if (entry.seq % CLOCK_CHECKPOINT_INTERVAL === 0) this.#checkpoints.set(entry.id, clock)
-    this.#recent.set(entry.id, clock)
-    if (this.#recent.size > MAX_CACHED_CLOCKS) this.#recent.delete(this.#recent.keys().next().value!)
-    return clock
-  }
-
-  #recall(id: EventId): Clock | undefined {
-    const clock = this.#recent.get(id)
-    if (!clock) return this.#checkpoints.get(id)
-    this.#recent.delete(id)
-    this.#recent.set(id, clock)
+    const clock = new Uint32Array(Math.max(highest.length, covered.length))
+    for (let i = 0; i < clock.length; i++) clock[i] = Math.max(highest[i] ?? 0, covered[i] ?? 0)
     return clock
   }
 

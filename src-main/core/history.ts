@@ -106,11 +106,10 @@ export class History {
     const bound = this.#bound.size > 0 ? this.#bound.get(entry.id) : undefined
     if (bound) return [...bound]
     const previous = this.previousOf(entry)
-    return [
-      ...(previous ? [previous] : []),
-      ...entry.deps.map((dot) => this.at(dot.tag, 'm', dot.seq)!),
-      ...(entry.controlHeads ?? []).map((id) => this.#byId.get(id)!),
-    ]
+    const parents = previous ? [previous] : []
+    for (const { tag, seq } of entry.deps) parents.push(this.at(tag, 'm', seq)!)
+    for (const id of entry.controlHeads ?? []) parents.push(this.#byId.get(id)!)
+    return parents
   }
 
   /** Takes in an event whose whole past is here; the caller has checked that. parents: as parentsOf() gives them. */

@@ -54,10 +54,8 @@ export const MAX_BRANCH_CHOICES = 4_096
 /** Places of one forked device's chain that a clock frame names. */
 export const MAX_TIPS_PER_FORKED_CHAIN = 256
 
-/** Rebuilt clocks kept; the rest is rebuilt from checkpoints on demand. */
+/** Clocks kept, the ones used last; others are rebuilt on demand. */
 export const MAX_CACHED_CLOCKS = 1_024
-/** Every such event of a device keeps its full clock. */
-export const CLOCK_CHECKPOINT_INTERVAL = 32
 
 /** Places listed in one clock frame: at 21 bytes each, at most, it fits into a frame of the network. */
 export const MAX_CLOCK_TIPS = 12_000
