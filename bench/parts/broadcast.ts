@@ -13,6 +13,8 @@ import type { Person, World } from '../../test/helpers/people.ts'
 /** As long as the messenger's. */
 export const TOPIC = topicOf(new Uint8Array(32), sodiumCrypto)
 
+const now = () => ({ nowMs: Date.now(), atMs: performance.now() })
+
 export interface BroadcastParts {
   storage: Storage
   network: Network
@@ -55,18 +57,18 @@ export async function openOrdered(parts: BroadcastParts): Promise<Broadcast> {
     },
   )
   const control = world.control.map(({ bytes }) => bytes)
-  await log.receive(control, network.self, Date.now()).written
+  await log.receive(control, network.self, now()).written
   const encode = (events: readonly Event[]) => encodeBatch(events, sha256)
   const outbox = new Outbox<Event>({ network, topic: TOPIC, time: systemTime, encode })
   return {
     async post(kind, body, target) {
-      const { event } = await log.append(kind, body, Date.now(), target)
+      const { event } = await log.append(kind, body, now(), target)
       outbox.push(event)
       return event.id
     },
     receive(from, gossip) {
       const events = decodeBatch(gossip, world.group, sha256)
-      return events ? log.receive(events, from, Date.now()).verdict : 'reject'
+      return events ? log.receive(events, from, now()).verdict : 'reject'
     },
     flushed: () => log.flushed(),
   }
