@@ -7,7 +7,7 @@
  */
 import { encodeBatch } from '../src-main/core/batch.ts'
 import { Writer } from '../src-main/core/bytes.ts'
-import { isShown } from '../src-main/core/engine.ts'
+import { isShown } from '../src-main/core/timeline.ts'
 import { chainOf, orderingBytes, type Event } from '../src-main/core/event.ts'
 import { timelineKey } from '../src-main/core/timeline.ts'
 import { sodiumCrypto } from '../src-main/crypto/sodium.ts'

@@ -15,7 +15,16 @@
  */
 import type { DeviceTag, EventId, GroupId } from '../api/contract.ts'
 import { equalBytes, Reader, Writer } from './bytes.ts'
-import { chainOf, commitTo, encodeEvent, isWellFormed, type Dot, type Event, type Sha256 } from './event.ts'
+import {
+  chainOf,
+  commitTo,
+  decodeEvent,
+  reencodeEvent,
+  type Dot,
+  type Event,
+  type EventFields,
+  type Sha256,
+} from './event.ts'
 import { hlcAt, hlcTimeMs, type Hlc } from './hlc.ts'
 import { EVENTS_FRAME_SIZE_BYTES, MAX_BODY_SIZE_BYTES, MAX_CONTROL_HEADS, MAX_DEPS } from './limits.ts'
 
@@ -34,7 +43,7 @@ export function encodeBatch(events: readonly Event[], sha256: Sha256): Uint8Arra
   const size = events.reduce((sum, { bytes }) => sum + bytes.length, 0)
   if (size === 0 || size > EVENTS_FRAME_SIZE_BYTES) throw new TypeError('batch is empty or oversized')
   const writer = new Writer(size)
-  const shared = new Shared(sha256)
+  const shared = new Shared(sha256, '')
   for (const event of events) writeEvent(writer, event, shared)
   return writer.finish()
 }
@@ -42,11 +51,11 @@ export function encodeBatch(events: readonly Event[], sha256: Sha256): Uint8Arra
 /** The encoded events; undefined for anything but one whole batch. Says nothing about signatures or pasts. */
 export function decodeBatch(batch: Uint8Array, group: GroupId, sha256: Sha256): Uint8Array[] | undefined {
   const reader = new Reader(batch)
-  const shared = new Shared(sha256)
+  const shared = new Shared(sha256, group)
   const events: Uint8Array[] = []
   let size = 0
   while (reader.remaining > 0) {
-    const bytes = readEvent(reader, group, shared)?.bytes
+    const bytes = readEvent(reader, shared)
     if (!bytes || (size += bytes.length) > EVENTS_FRAME_SIZE_BYTES) return undefined
     events.push(bytes)
   }
@@ -55,16 +64,18 @@ export function decodeBatch(batch: Uint8Array, group: GroupId, sha256: Sha256): 
 
 /** What both sides know from the events before. */
 class Shared {
-  readonly sha256: Sha256
   timeMs = 0
+  readonly #sha256: Sha256
+  readonly #group: GroupId
   readonly #numbers = new Map<DeviceTag, number>()
   readonly #tags: DeviceTag[] = []
-  /** By place; the last one, where a device forked. */
-  readonly #ids = new Map<string, EventId>()
+  /** By place; the last one, where a device forked. Events are hashed when an id is asked for: most never are. */
+  readonly #ids = new Map<string, EventId | Uint8Array>()
   readonly #lastSeq = new Map<string, number>()
 
-  constructor(sha256: Sha256) {
-    this.sha256 = sha256
+  constructor(sha256: Sha256, group: GroupId) {
+    this.#sha256 = sha256
+    this.#group = group
   }
 
   writeTag(writer: Writer, tag: DeviceTag): void {
@@ -92,23 +103,29 @@ class Shared {
   }
 
   /** The commitment of an event, when the batch tells it. */
-  commitOf({ tag, kind, seq, deps, controlHeads }: Omit<Event, 'id' | 'commit' | 'signature' | 'bytes'>) {
-    const previous = seq > 1 ? this.#ids.get(`${chainOf(kind)}${tag}${seq - 1}`) : undefined
-    if (seq > 1 && previous === undefined) return undefined
-    const ids: EventId[] = []
-    for (const dot of deps) {
-      const id = this.#ids.get(`m${dot.tag}${dot.seq}`)
-      if (id === undefined) return undefined
-      ids.push(id)
-    }
-    return commitTo(previous, ids, controlHeads, this.sha256)
+  commitOf({ tag, kind, seq, deps, controlHeads }: Omit<EventFields, 'commit'>): Uint8Array | undefined {
+    const places = deps.map((dot) => `m${dot.tag}${dot.seq}`)
+    if (seq > 1) places.unshift(`${chainOf(kind)}${tag}${seq - 1}`)
+    if (!places.every((place) => this.#ids.has(place))) return undefined
+    const ids = places.map((place) => this.#idAt(place))
+    const previous = seq > 1 ? ids.shift() : undefined
+    return commitTo(previous, ids, controlHeads, this.#sha256)
   }
 
-  note({ id, tag, kind, seq, hlc }: Event): void {
+  /** event: its id, or its encoding. */
+  note({ tag, kind, seq, hlc }: EventFields, event: EventId | Uint8Array): void {
     const chain = chainOf(kind)
-    this.#ids.set(`${chain}${tag}${seq}`, id)
+    this.#ids.set(`${chain}${tag}${seq}`, event)
     this.#lastSeq.set(chain + tag, seq)
     this.timeMs = hlcTimeMs(hlc)
+  }
+
+  #idAt(place: string): EventId {
+    const known = this.#ids.get(place)!
+    if (typeof known === 'string') return known
+    const { event } = decodeEvent(known, this.#group, this.#sha256) as { event: Event }
+    this.#ids.set(place, event.id)
+    return event.id
   }
 
   #name(tag: DeviceTag): void {
@@ -148,10 +165,10 @@ function writeEvent(writer: Writer, event: Event, shared: Shared): void {
   }
   if (epoch) writer.bytes(epoch)
   writer.varint(body.length).bytes(signature).bytes(body)
-  shared.note(event)
+  shared.note(event, event.id)
 }
 
-function readEvent(reader: Reader, group: GroupId, shared: Shared): Event | undefined {
+function readEvent(reader: Reader, shared: Shared): Uint8Array | undefined {
   const head = reader.byte()
   const kind = reader.byte()
   const tag = shared.readTag(reader)
@@ -174,10 +191,9 @@ function readEvent(reader: Reader, group: GroupId, shared: Shared): Event | unde
   const commit = written ?? implied
   if (!commit || (written && implied && equalBytes(written, implied))) return undefined
   const fields = { ...place, commit }
-  if (!isWellFormed(fields)) return undefined
-  const event = encodeEvent(fields, group, shared.sha256, () => signature)
-  shared.note(event)
-  return event
+  const bytes = reencodeEvent(fields, signature)
+  if (bytes) shared.note(fields, bytes)
+  return bytes
 }
 
 function readHlc(reader: Reader, timeMs: number): Hlc | undefined {

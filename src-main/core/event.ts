@@ -108,6 +108,11 @@ export function encodeEvent(
   return { ...fields, id: toHex(id), signature, bytes }
 }
 
+/** The encoding of an event that was signed before; undefined when a field is out of its limits. */
+export function reencodeEvent(fields: EventFields, signature: Uint8Array): Uint8Array | undefined {
+  return isWellFormed(fields) ? concat([encodeHeader(fields), signature, fields.body]) : undefined
+}
+
 /** Parses an event of a group. Says nothing about its signature or its past. */
 export function decodeEvent(bytes: Uint8Array, group: GroupId, sha256: Sha256): DecodeResult {
   if (bytes.length > MAX_EVENT_SIZE_BYTES) return { reason: 'oversized' }
@@ -163,17 +168,8 @@ function encodeHeader(fields: EventFields): Uint8Array {
   return writer.varint(body.length).finish()
 }
 
-/** What every encoding demands beyond its layout: limits, order and uniqueness. */
-export function isWellFormed({
-  kind,
-  tag,
-  seq,
-  deps,
-  commit,
-  controlHeads,
-  epoch,
-  body,
-}: EventFields): boolean {
+/** What both directions demand beyond the layout: limits, order and uniqueness. */
+function isWellFormed({ kind, tag, seq, deps, commit, controlHeads, epoch, body }: EventFields): boolean {
   const isControl = chainOf(kind) === 'c'
   return (
     kind > 0 &&
