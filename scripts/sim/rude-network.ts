@@ -1,5 +1,5 @@
 /** The network of somebody who may be hostile: what its messenger sends is twisted, and more is sent than it knows of. */
-import { decodeFrame, encodeEvents, encodeFrame } from '../../src-main/core/sync.ts'
+import { decodeFrame, encodeFrame } from '../../src-main/core/sync.ts'
 import { MAX_GOSSIP_SIZE_BYTES, type FrameStream, type Network } from '../../src-main/network/network.ts'
 import { twistFrame, type Misdeed } from './forger.ts'
 import type { Random } from './random.ts'
@@ -46,11 +46,10 @@ export class RudeNetwork {
     }
   }
 
-  /** Gossips events that its messenger did not write, as far as they fit; whoever is offline slips nothing. */
-  slip(events: readonly Uint8Array[]): void {
+  /** Gossips what its messenger did not write, as far as it fits; whoever is offline slips nothing. */
+  slip(gossip: readonly Uint8Array[]): void {
     if (this.#topic === undefined) return
-    for (const event of events) {
-      const data = encodeEvents([event])
+    for (const data of gossip) {
       if (data.length <= MAX_GOSSIP_SIZE_BYTES) this.network.publish(this.#topic, data).catch(() => {})
     }
   }

@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { EventId, Message } from '../../src-main/api/contract.ts'
 import { AppError } from '../../src-main/api/errors.ts'
-import { deviceTag } from '../../src-main/core/event.ts'
+import { encodeBatch } from '../../src-main/core/batch.ts'
+import { decodeEvent, deviceTag } from '../../src-main/core/event.ts'
 import type { Crypto, KeyPair } from '../../src-main/crypto/crypto.ts'
 import { Messenger } from '../../src-main/messenger/messenger.ts'
 import type { Time } from '../../src-main/messenger/time.ts'
@@ -132,7 +133,7 @@ export class World {
     person.misbehave = () => {
       const forger = this.#forgerOf(person)
       const nowMs = START_MS + this.#agenda.nowMs
-      if (person.misdeed) rude.slip(forger.write(person.misdeed, nowMs))
+      if (person.misdeed) rude.slip(forger.write(person.misdeed, nowMs).map((bytes) => this.#asGossip(bytes)))
     }
     const messenger = await Messenger.start({
       storage: disk.storage,
@@ -253,6 +254,13 @@ export class World {
     })
     this.#forgers.set(person, forger)
     return forger
+  }
+
+  /** An event as it leaves an outbox; what is none, as it is. */
+  #asGossip(bytes: Uint8Array): Uint8Array {
+    const { sha256 } = this.#options.crypto
+    const decoded = decodeEvent(bytes, this.group, sha256)
+    return 'event' in decoded ? encodeBatch([decoded.event], sha256) : bytes
   }
 
   #timeOf({ skewMs }: Person, life: { isOver: boolean }): Time {

@@ -115,6 +115,11 @@ export function encodeEvent(
   return { ...fields, id: toHex(id), signature, bytes }
 }
 
+/** The encoding of an event that was signed before; undefined when a field is out of its limits. */
+export function reencodeEvent(fields: EventFields, signature: Uint8Array): Uint8Array | undefined {
+  return isWellFormed(fields) ? concat([encodeHeader(fields), signature, fields.body]) : undefined
+}
+
 /** Parses an event of a group. Says nothing about its signature or its past. */
 export function decodeEvent(bytes: Uint8Array, group: GroupId, sha256: Sha256): DecodeResult {
   if (bytes.length > MAX_EVENT_SIZE_BYTES) return { reason: 'oversized' }

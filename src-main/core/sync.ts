@@ -87,7 +87,7 @@ export function decodeFrame(bytes: Uint8Array): Frame | undefined {
   return reader.isDone() ? frame : undefined
 }
 
-/** A gossip message: events that left together. */
+/** Events one after the other, as the proof of a fork is kept. */
 export function encodeEvents(events: readonly Uint8Array[]): Uint8Array {
   const writer = new Writer()
   writeBlocks(writer, events)

@@ -63,7 +63,7 @@ export interface GroupLogEvents {
   /** Delivered before, and visible no longer. */
   onHidden(entries: Entry[]): void
   /** Written: the proof that a device forked, as it is to be handed on. */
-  onFork(proof: Uint8Array[]): void
+  onFork(proof: Event[]): void
   /** This device's key signed an event that its store lacks. */
   onOwnUnknown(): void
   /** Something waits, or no longer waits. */
@@ -314,7 +314,8 @@ export class GroupLog {
         const eventOf = async ({ n }: Entry) => events.get(n) ?? (await this.read(n))
         const proofs = await this.#proofs(batch, eventOf)
         const { put, remove } = await this.#rows(batch, eventOf)
-        for (const { tag, proof } of proofs) put.push([forkKey(this.group, tag), encodeEvents(proof)])
+        for (const { tag, proof } of proofs)
+          put.push([forkKey(this.group, tag), encodeEvents(proof.map(({ bytes }) => bytes))])
         const visible = await Promise.all(
           batch.visible.map(async (entry) => this.#delivered(await eventOf(entry), entry)),
         )
@@ -338,11 +339,11 @@ export class GroupLog {
   #proofs(
     { proofs }: Batch,
     eventOf: (entry: Entry) => Promise<Event>,
-  ): Promise<{ tag: DeviceTag; proof: Uint8Array[] }[]> {
+  ): Promise<{ tag: DeviceTag; proof: Event[] }[]> {
     return Promise.all(
       proofs.map(async ({ tag, proof: [one, other] }) => {
         const events = ['bytes' in one ? one : await eventOf(one), other]
-        return { tag, proof: events.sort((a, b) => (a.id < b.id ? -1 : 1)).map(({ bytes }) => bytes) }
+        return { tag, proof: events.sort((a, b) => (a.id < b.id ? -1 : 1)) }
       }),
     )
   }

@@ -7,13 +7,13 @@ import { join } from 'node:path'
 import type { AppState, Commands, GroupId, GroupSummary, UpdateName } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
 import type { Diagnostics, OperatorCommands } from '../api/operator.ts'
+import { decodeBatch, encodeBatch } from '../core/batch.ts'
 import type { Moment } from '../core/engine.ts'
-import { deviceTag, encodeEvent, commitTo, KIND } from '../core/event.ts'
+import { deviceTag, encodeEvent, commitTo, KIND, type Event } from '../core/event.ts'
 import { hlcAt } from '../core/hlc.ts'
 import type { Entry } from '../core/history.ts'
 import { encodeCreate, encodeJoin, joinStatement } from '../core/members.ts'
 import { Relay } from '../core/relay.ts'
-import { decodeEvents } from '../core/sync.ts'
 import { type Crypto, type KeyPair } from '../crypto/crypto.ts'
 import { sodiumCrypto } from '../crypto/sodium.ts'
 import { openVerifierPool } from '../crypto/verifier-pool.ts'
@@ -38,7 +38,7 @@ import {
   topicOf,
   type Membership,
 } from './membership.ts'
-import { Outbox } from './outbox.ts'
+import { Outbox, type Batching } from './outbox.ts'
 import { isRetired, openDeviceKey, openStoreOf, retire } from './own-device.ts'
 import { ReferenceClock } from './reference-clock.ts'
 import { Syncing } from './syncing.ts'
@@ -77,6 +77,7 @@ export interface MessengerParts {
   time?: Time
   /** Closed with the messenger. In this thread when there is none. */
   verifier?: Verifier
+  batching?: Batching
 }
 
 interface OpenGroup {
@@ -85,7 +86,7 @@ interface OpenGroup {
   secret: Uint8Array
   membership: Membership
   topic: string
-  outbox: Outbox
+  outbox: Outbox<Event>
   relay: Relay
   /** Takes back the update that is due soon. */
   cancelSummary: (() => void) | undefined
@@ -339,7 +340,7 @@ export class Messenger {
   }
 
   async #open(membership: Membership): Promise<OpenGroup> {
-    const { storage, network, crypto, key } = this.#parts
+    const { storage, network, crypto, key, batching } = this.#parts
     const id = membership.group
     const parts = {
       group: id,
@@ -381,7 +382,13 @@ export class Messenger {
       secret: membership.secret,
       membership,
       topic,
-      outbox: new Outbox(network, topic, this.#time),
+      outbox: new Outbox({
+        network,
+        topic,
+        time: this.#time,
+        encode: (events) => encodeBatch(events, crypto.sha256),
+        batching,
+      }),
       relay: new Relay(),
       cancelSummary: undefined,
     }
@@ -396,7 +403,7 @@ export class Messenger {
     if (target !== undefined && history.get(target)?.kind !== KIND.message)
       throw new AppError('UNKNOWN_MESSAGE', 'The message you answer is not here yet.')
     const delivered = await open.log.append(kind, body, this.#now(), target)
-    open.outbox.push(delivered.event.bytes)
+    open.outbox.push(delivered.event)
     return delivered
   }
 
@@ -421,7 +428,7 @@ export class Messenger {
   }
 
   /** Whoever learns of a fork tells the others: gossip knows the proof again that somebody else sends. */
-  #forked(id: GroupId, proof: Uint8Array[]): void {
+  #forked(id: GroupId, proof: Event[]): void {
     const open = this.#groups.get(id)
     if (!open) return
     for (const event of proof) open.outbox.push(event)
@@ -468,7 +475,7 @@ export class Messenger {
   async #onGossip(topic: string, from: PeerKey, data: Uint8Array): Promise<Verdict> {
     const open = [...this.#groups.values()].find((candidate) => candidate.topic === topic)
     if (!open) return 'ignore'
-    const events = decodeEvents(data)
+    const events = decodeBatch(data, open.log.group, this.#parts.crypto.sha256)
     if (!events) {
       this.#counters.refuse('malformed', from)
       return 'reject'
@@ -502,7 +509,7 @@ export class Messenger {
     const memberName = utf8.encode(this.#name || '?')
     const body = encodeJoin({ publicKey: key.publicKey, proof, memberName })
     const delivered = await open.log.append(KIND.join, body, this.#now())
-    open.outbox.push(delivered.event.bytes)
+    open.outbox.push(delivered.event)
     for (const peer of this.#links.admitted(open.log.group)) this.#syncing.start(open.log.group, peer)
   }
 

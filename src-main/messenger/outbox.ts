@@ -1,39 +1,49 @@
 /**
- * Own events on their way to a topic. When nothing has left for BATCH_MS, an event leaves at once; under load events
- * leave together, at most BATCH_MS later. Bounded: what does not fit is dropped here and found again by sync.
+ * Own events on their way to a topic. When nothing has left for a while, an event leaves at once; under load events
+ * leave together, a few milliseconds later at most. Bounded: what does not fit is dropped here and found again by sync.
  */
-import { EVENTS_FRAME_SIZE_BYTES } from '../core/limits.ts'
-import { encodeEvents } from '../core/sync.ts'
+import { EVENTS_FRAME_SIZE_BYTES, MAX_OUTBOX_SIZE_BYTES } from '../core/limits.ts'
 import type { Network } from '../network/network.ts'
 import type { Time } from './time.ts'
 
-const BATCH_MS = 4
-const MAX_WAITING_SIZE_BYTES = 4 * 1024 * 1024
+/** How events are put together. */
+export interface Batching {
+  /** Two batches leave at least so long after each other: the most that batching delays an event. */
+  intervalMs: number
+  /** Events of one batch. */
+  maxEvents: number
+}
 
-export class Outbox {
-  readonly #network: Network
-  readonly #topic: string
-  #waiting: Uint8Array[] = []
+export const BATCHING: Batching = { intervalMs: 4, maxEvents: Infinity }
+
+export interface OutboxParts<Event> {
+  network: Network
+  topic: string
+  time: Time
+  /** Events that fit into a frame together, as one message. */
+  encode(events: readonly Event[]): Uint8Array
+  batching?: Batching | undefined
+}
+
+export class Outbox<Event extends { bytes: Uint8Array }> {
+  readonly #parts: OutboxParts<Event>
+  readonly #batching: Batching
+  #waiting: Event[] = []
   #waitingSizeBytes = 0
   #lastSentMs = -Infinity
-  readonly #time: Time
   #cancelTimer: (() => void) | undefined
   #sending = false
 
-  constructor(network: Network, topic: string, time: Time) {
-    this.#network = network
-    this.#time = time
-    this.#topic = topic
+  constructor(parts: OutboxParts<Event>) {
+    this.#parts = parts
+    this.#batching = parts.batching ?? BATCHING
   }
 
-  push(event: Uint8Array): void {
-    if (this.#waitingSizeBytes + event.length > MAX_WAITING_SIZE_BYTES) return
+  push(event: Event): void {
+    if (this.#waitingSizeBytes + event.bytes.length > MAX_OUTBOX_SIZE_BYTES) return
     this.#waiting.push(event)
-    this.#waitingSizeBytes += event.length
-    if (this.#cancelTimer || this.#sending) return
-    const idleMs = this.#time.monotonicMs() - this.#lastSentMs
-    if (idleMs >= BATCH_MS) void this.#send()
-    else this.#cancelTimer = this.#time.after(BATCH_MS - idleMs, () => void this.#send())
+    this.#waitingSizeBytes += event.bytes.length
+    this.#sendWhenDue()
   }
 
   stop(): void {
@@ -41,23 +51,38 @@ export class Outbox {
     this.#waiting = []
   }
 
+  #sendWhenDue(): void {
+    if (this.#waiting.length === 0 || this.#cancelTimer || this.#sending) return
+    const { time } = this.#parts
+    const waitMs = this.#batching.intervalMs - (time.monotonicMs() - this.#lastSentMs)
+    if (waitMs <= 0) void this.#send()
+    else
+      this.#cancelTimer = time.after(waitMs, () => {
+        this.#cancelTimer = undefined
+        void this.#send()
+      })
+  }
+
   async #send(): Promise<void> {
-    this.#cancelTimer = undefined
+    const { network, topic, time, encode } = this.#parts
     this.#sending = true
-    while (this.#waiting.length > 0) {
-      let sizeBytes = 0
-      let count = 0
-      for (const event of this.#waiting) {
-        if (count > 0 && sizeBytes + event.length > EVENTS_FRAME_SIZE_BYTES) break
-        sizeBytes += event.length
-        count++
-      }
-      const batch = this.#waiting.splice(0, count)
-      this.#waitingSizeBytes -= sizeBytes
-      this.#lastSentMs = this.#time.monotonicMs()
-      // Whoever misses it finds it by sync.
-      await this.#network.publish(this.#topic, encodeEvents(batch)).catch(() => {})
-    }
+    this.#lastSentMs = time.monotonicMs()
+    // Whoever misses it finds it by sync.
+    await network.publish(topic, encode(this.#take())).catch(() => {})
     this.#sending = false
+    this.#sendWhenDue()
+  }
+
+  /** The oldest events that fit into one batch. */
+  #take(): Event[] {
+    let sizeBytes = 0
+    let count = 0
+    for (const { bytes } of this.#waiting) {
+      if (count === this.#batching.maxEvents || sizeBytes + bytes.length > EVENTS_FRAME_SIZE_BYTES) break
+      sizeBytes += bytes.length
+      count++
+    }
+    this.#waitingSizeBytes -= sizeBytes
+    return this.#waiting.splice(0, count)
   }
 }

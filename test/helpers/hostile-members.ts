@@ -1,4 +1,5 @@
 /** Members of a group who hold a key of it, and write with it what no honest device would. */
+import { encodeBatch } from '../../src-main/core/batch.ts'
 import { onTestFinished } from 'vitest'
 import type { GroupSummary } from '../../src-main/api/contract.ts'
 import { toHex } from '../../src-main/core/bytes.ts'
@@ -11,7 +12,6 @@ import {
   type EventFields,
 } from '../../src-main/core/event.ts'
 import { hlcAt } from '../../src-main/core/hlc.ts'
-import { encodeEvents } from '../../src-main/core/sync.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 import { encodeMessage } from '../../src-main/messenger/content.ts'
 import { decodeInvite, topicOf } from '../../src-main/messenger/membership.ts'
@@ -92,7 +92,7 @@ export async function makeScene({ hostile = 1 } = {}) {
       return encodeEvent(honest, group, crypto.sha256, (id) => crypto.sign(id, key.secretKey))
     },
     async gossip(...events: Event[]) {
-      for (const { bytes } of events) await mallory.network.publish(topic, encodeEvents([bytes]))
+      for (const event of events) await mallory.network.publish(topic, encodeBatch([event], crypto.sha256))
     },
     /** Everything that is shown for good. */
     async shown() {

@@ -1,11 +1,11 @@
 /** The way of events into the engine, with their signatures verified in this thread and in others. */
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
+import { encodeBatch } from '../../src-main/core/batch.ts'
 import { concat, toHex } from '../../src-main/core/bytes.ts'
-import { KIND, type Event, type SignedId } from '../../src-main/core/event.ts'
-import { MAX_ARRIVING_SIZE_BYTES } from '../../src-main/core/limits.ts'
+import { encodeEvent, KIND, type Event, type SignedId } from '../../src-main/core/event.ts'
+import { MAX_ARRIVING_SIZE_BYTES, MAX_BODY_SIZE_BYTES } from '../../src-main/core/limits.ts'
 import type { Reason } from '../../src-main/core/reasons.ts'
-import { encodeEvents } from '../../src-main/core/sync.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 import { openVerifierPool } from '../../src-main/crypto/verifier-pool.ts'
 import { inlineVerifier, verifierClosed, type Verifier } from '../../src-main/crypto/verifier.ts'
@@ -298,12 +298,24 @@ test('a messenger takes no more gossip than is on its way, counts it, and closes
   mallory.network.join(topic)
   const alice = await mallory.network.connect(`memory/${self}`)
   await mallory.until(() => mallory.network.topicPeers(topic).includes(alice))
-  const large = new Uint8Array(60 * 1024)
-  const count = Math.ceil(MAX_ARRIVING_SIZE_BYTES / large.length) + 2
-  for (let i = 0; i < count; i++) {
-    large[0] = i
-    await mallory.network.publish(topic, encodeEvents([large]))
-  }
+  const large = (seq: number) =>
+    encodeEvent(
+      {
+        kind: KIND.message,
+        tag: 'ee'.repeat(8),
+        seq,
+        hlc: 1n,
+        deps: [],
+        commit: new Uint8Array(16),
+        body: new Uint8Array(MAX_BODY_SIZE_BYTES),
+      },
+      group,
+      crypto.sha256,
+      () => new Uint8Array(64),
+    )
+  const count = Math.ceil(MAX_ARRIVING_SIZE_BYTES / large(1).bytes.length) + 2
+  for (let seq = 1; seq <= count; seq++)
+    await mallory.network.publish(topic, encodeBatch([large(seq)], crypto.sha256))
   const rejected = async () =>
     (await messenger.operator.getDiagnostics()).rejectedByPeer[mallory.network.self]
   while (((await rejected())?.['busy'] ?? 0) < 2) await setImmediate()

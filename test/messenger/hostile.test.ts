@@ -2,11 +2,20 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { GroupId } from '../../src-main/api/contract.ts'
 import { ascii, concat } from '../../src-main/core/bytes.ts'
-import { commitTo, deviceTag, encodeEvent, KIND, type EventFields } from '../../src-main/core/event.ts'
+import { encodeBatch } from '../../src-main/core/batch.ts'
+import {
+  commitTo,
+  decodeEvent,
+  deviceTag,
+  encodeEvent,
+  KIND,
+  type Event,
+  type EventFields,
+} from '../../src-main/core/event.ts'
 import { hlcAt } from '../../src-main/core/hlc.ts'
 import { MAX_REJECTED_PER_SESSION, MAX_SESSIONS_PER_PEER } from '../../src-main/core/limits.ts'
 import { encodeCreate, encodeJoin } from '../../src-main/core/members.ts'
-import { encodeEvents, encodeFrame } from '../../src-main/core/sync.ts'
+import { encodeFrame } from '../../src-main/core/sync.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 import { encodeMessage } from '../../src-main/messenger/content.ts'
 import { decodeInvite, helloProof, topicOf } from '../../src-main/messenger/membership.ts'
@@ -117,6 +126,11 @@ function erinsNext(change: Partial<EventFields>): Uint8Array {
   return davesNext({ tag, commit, ...change }, erin.key.secretKey)
 }
 
+function batchOf(bytes: Uint8Array): Uint8Array {
+  const { event } = decodeEvent(bytes, scene.group, crypto.sha256) as { event: Event }
+  return encodeBatch([event], crypto.sha256)
+}
+
 /** A first event of mallory's own chain. */
 function mallorysFirst({ key }: RudeLibp2p, kind: number, body: Uint8Array): Uint8Array {
   const commit = commitTo(undefined, [], undefined, crypto.sha256)
@@ -136,8 +150,9 @@ const SEQ_AT = 11
 const name = ascii('mallory')
 /** What is held back until it is due must not stand in a place twice: that would prove a fork. */
 let farSeq = 3
-/** Events that one may not take, whoever hands them over; and the reason that is counted. */
-const EVENTS: [what: string, reason: string, make: (mallory: RudeLibp2p) => Uint8Array][] = [
+type Case = [what: string, reason: string, make: (mallory: RudeLibp2p) => Uint8Array]
+/** Bytes that are no event, and the reason that is counted. */
+const NO_EVENTS: Case[] = [
   ['nothing', 'malformed', () => new Uint8Array(0)],
   ['random bytes', 'malformed', () => withByte(randomBytes(300), 0, 1)],
   ['zeros', 'unknown-version', () => new Uint8Array(300)],
@@ -153,6 +168,9 @@ const EVENTS: [what: string, reason: string, make: (mallory: RudeLibp2p) => Uint
       return concat([honest.subarray(0, SEQ_AT), Uint8Array.of(0x82, 0), honest.subarray(SEQ_AT + 1)])
     },
   ],
+]
+/** Events that one may not take, whoever hands them over. */
+const EVENTS: Case[] = [
   [
     'a changed body',
     'bad-signature',
@@ -220,15 +238,16 @@ describe('gossip', () => {
   }
 
   test.each(EVENTS)('%s is counted as %s', async (_, reason, make) => {
-    const mallory = await gossip((sender) => encodeEvents([make(sender)]))
+    const mallory = await gossip((sender) => batchOf(make(sender)))
     await expectUnharmed(mallory, { [reason]: 1 })
   })
 
   test.each<[string, string, () => Uint8Array]>([
-    ['bytes that are no list of events', 'malformed', () => randomBytes(1_000)],
-    ['a list of nothing', 'malformed', () => Uint8Array.of(0)],
-    ['a list longer than its bytes', 'malformed', () => Uint8Array.of(0xff, 0xff, 0x7f, 1)],
-    ['an oversized event', 'malformed', () => encodeEvents([new Uint8Array(70_000)])],
+    ['bytes that are no batch', 'malformed', () => randomBytes(1_000)],
+    ['a batch of nothing', 'malformed', () => new Uint8Array(0)],
+    ['a batch cut off', 'malformed', () => batchOf(davesNext()).subarray(0, -1)],
+    ['a batch with a byte more', 'malformed', () => concat([batchOf(davesNext()), Uint8Array.of(0)])],
+    ['an event that is in no batch', 'malformed', () => davesNext()],
     ['an oversized message', 'oversized-gossip', () => new Uint8Array(MAX_GOSSIP_SIZE_BYTES + 1)],
   ])('%s: counted as %s', async (_, reason, make) => {
     await expectUnharmed(await gossip(make), { [reason]: 1 })
@@ -247,7 +266,7 @@ describe('a sync session', () => {
     return { mallory, stream: await mallory.openStream(self(scene.alice)) }
   }
 
-  test.each(EVENTS)('%s is counted as %s', async (_, reason, make) => {
+  test.each([...NO_EVENTS, ...EVENTS])('%s is counted as %s', async (_, reason, make) => {
     const { mallory, stream } = await openStream()
     await say(stream, hello(mallory), encodeFrame({ type: 'events', events: [make(mallory)] }))
     await expectUnharmed(mallory, { [reason]: 1 })
@@ -355,7 +374,7 @@ test('a second event in the place of one marks its device with everybody, and ch
   const { alice, bob, dave, group, traces } = scene
   const mallory = await startMallory()
   const commit = commitTo(undefined, [], undefined, crypto.sha256)
-  await mallory.publish(topicOf(scene.secret, crypto), encodeEvents([davesNext({ seq: 1, commit })]))
+  await mallory.publish(topicOf(scene.secret, crypto), batchOf(davesNext({ seq: 1, commit })))
   for (const { messenger } of [alice, bob]) {
     const forked = async () => {
       const { groups } = await messenger.commands.getState()

@@ -228,6 +228,8 @@ test('a message is explained by what its author had seen, what is independent of
 
   await alice.messenger.operator.setReachable({ peers: [] })
   const alone = await alice.messenger.commands.post({ group, text: 'alone' })
+  // Dates of the same millisecond would not say which came first.
+  await until(bob.messenger, async () => Date.now() > alone.sentAtMs)
   const meanwhile = await bob.messenger.commands.post({ group, text: 'meanwhile' })
   const later = await bob.messenger.commands.post({ group, text: 'later' })
   await alice.messenger.operator.setReachable({ peers: 'all' })

@@ -6,6 +6,7 @@ import { encodeEvent, KIND, type Event } from '../../src-main/core/event.ts'
 import { MAX_FUTURE_MS, MAX_WINDOW_EVENTS, MAX_WINDOW_SIZE_BYTES } from '../../src-main/core/limits.ts'
 import { timelineKey } from '../../src-main/core/timeline.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
+import { inlineVerifier } from '../../src-main/crypto/verifier.ts'
 import { encodeMessage, encodeReaction } from '../../src-main/messenger/content.ts'
 import { Group } from '../../src-main/messenger/group.ts'
 import { GroupLog } from '../../src-main/messenger/group-log.ts'
@@ -34,7 +35,8 @@ async function makeScene() {
   const ignore = () => {}
   const self = '00'.repeat(8)
   const { sha256, verify } = crypto
-  const log = await GroupLog.open({ group: id, self, sha256, verify, sign: (bytes) => bytes }, storage, {
+  const parts = { group: id, self, sha256, verify, sign: (bytes: Uint8Array) => bytes }
+  const log = await GroupLog.open({ ...parts, verifier: inlineVerifier(verify) }, storage, {
     onDelivered: (delivered) => void group.noteDelivered(delivered),
     onHidden: ignore,
     onFork: ignore,
@@ -57,12 +59,11 @@ async function makeScene() {
     onSummaryChanged: () => told.summary++,
     onRefused: (reason, from) => refused.push(`${reason} from ${from}`),
   })
-  const deliver = (events: readonly Event[]) =>
-    log.receive(
-      events.map(({ bytes }) => bytes),
-      'neighbour',
-      NOW,
-    ).written
+  const deliver = async (events: readonly Event[]) => {
+    const bytes = events.map((event) => event.bytes)
+    const { written } = await log.receive(bytes, 'neighbour', () => NOW)
+    await written
+  }
   const window = (events: readonly { bytes: Uint8Array }[]) =>
     group.noteWindow(
       events.map(({ bytes }) => bytes),

@@ -1,0 +1,128 @@
+/**
+ * The same broadcast without order, as bench/unordered.ts compares it: an event has no seq, no dots, no commitment and no
+ * control heads, nothing waits, and nobody knows what depends on what. All else is the same: the other fields, id and
+ * signature, copies recognised by id, the timeline by hlc and device, one batch per write, own events written durably.
+ *
+ *   version 1 | kind | flags | device tag 8 | hlc 8 | body length | signature 64 | body
+ */
+import { ascii, concat, fromHex, Reader, toHex, Writer } from '../../src-main/core/bytes.ts'
+import type { EventFields } from '../../src-main/core/event.ts'
+import { hlcAt, nextHlc } from '../../src-main/core/hlc.ts'
+import { MAX_BODY_SIZE_BYTES, MAX_FUTURE_MS } from '../../src-main/core/limits.ts'
+import { timelineKey } from '../../src-main/core/timeline.ts'
+import { sodiumCrypto } from '../../src-main/crypto/sodium.ts'
+import { decodeReaction } from '../../src-main/messenger/content.ts'
+import { Outbox } from '../../src-main/messenger/outbox.ts'
+import { systemTime } from '../../src-main/messenger/time.ts'
+import { encodeN, eventKey, reactionKey, stateKey, timelineIndexKey } from '../../src-main/storage/keys.ts'
+import { TOPIC, type Broadcast, type BroadcastParts } from './broadcast.ts'
+
+type Fields = Pick<EventFields, 'kind' | 'tag' | 'hlc' | 'body'>
+type Plain = Fields & { id: string; signature: Uint8Array; bytes: Uint8Array }
+
+export async function openUnordered(parts: BroadcastParts): Promise<Broadcast> {
+  const { storage, network, world, self, onDelivered } = parts
+  const { sha256, verify } = sodiumCrypto
+  const { group } = world
+  const { members } = self.engine.roster
+  const known = new Set<string>()
+  let latest = 0n
+  let n = 0
+  let next: { events: Plain[]; durable: boolean; written: PromiseWithResolvers<void> } | undefined
+  let writing: Promise<void> | undefined
+  const outbox = new Outbox<Plain>({
+    network,
+    topic: TOPIC,
+    time: systemTime,
+    encode: (events) => concat(events.map(({ bytes }) => bytes)),
+  })
+
+  const idOf = (header: Uint8Array, body: Uint8Array) =>
+    sha256(concat([ascii('un1'), fromHex(group), header, sha256(body)]))
+
+  function make({ kind, tag, hlc, body }: Fields): Plain {
+    const writer = new Writer().byte(1).byte(kind).byte(0).hex(tag).uint64(hlc)
+    const header = writer.varint(body.length).finish()
+    const id = idOf(header, body)
+    const signature = self.sign(id)
+    return { kind, tag, hlc, body, id: toHex(id), signature, bytes: concat([header, signature, body]) }
+  }
+
+  function read(reader: Reader, from: Uint8Array): Plain | undefined {
+    const start = reader.offset
+    const [version, kind, flags] = [reader.byte(), reader.byte(), reader.byte()]
+    const [tag, hlc] = [reader.hex(8), reader.uint64()]
+    const bodyLength = reader.varint(MAX_BODY_SIZE_BYTES)
+    const header = from.subarray(start, reader.offset)
+    const signature = reader.bytes(64)
+    const body = reader.bytes(bodyLength)
+    if (reader.failed || version !== 1 || flags !== 0) return undefined
+    const bytes = from.slice(start, reader.offset)
+    return { kind, tag, hlc, body, id: toHex(idOf(header, body)), signature, bytes }
+  }
+
+  function take(event: Plain, durable: boolean): Promise<void> {
+    known.add(event.id)
+    if (event.hlc > latest) latest = event.hlc
+    next ??= { events: [], durable: false, written: Promise.withResolvers() }
+    next.events.push(event)
+    next.durable ||= durable
+    const { promise } = next.written
+    writing ??= writeAll()
+    return promise
+  }
+
+  async function writeAll(): Promise<void> {
+    await Promise.resolve()
+    for (let batch = next; batch; batch = next) {
+      next = undefined
+      const put: [Uint8Array, Uint8Array][] = []
+      for (const event of batch.events) {
+        put.push([eventKey(group, ++n), event.bytes])
+        const reaction = decodeReaction(event)
+        if (reaction) put.push([reactionKey(group, reaction.target, n), new Uint8Array(0)])
+        else put.push([timelineIndexKey(group, keyOf(event)), encodeN(n)])
+      }
+      put.push([stateKey(group), encodeN(n)])
+      await storage.write({ put }, { durable: batch.durable })
+      for (const { id, kind } of batch.events) onDelivered(id, kind)
+      batch.written.resolve()
+    }
+    writing = undefined
+  }
+
+  // Who is a member has nothing to do with order: it is on this disk, too.
+  const rows = world.control.flatMap((event) => {
+    const index = [timelineIndexKey(group, timelineKey(event)), encodeN(++n)] as const
+    return [[eventKey(group, n), event.bytes] as const, index]
+  })
+  await storage.write({ put: rows })
+
+  return {
+    async post(kind, body) {
+      const event = make({ kind, tag: self.tag, hlc: nextHlc(latest, Date.now()), body })
+      await take(event, true)
+      outbox.push(event)
+      return event.id
+    },
+    receive(_from, gossip) {
+      let isNews = false
+      for (const reader = new Reader(gossip); reader.remaining > 0;) {
+        const event = read(reader, gossip)
+        const key = event && members.get(event.tag)?.publicKey
+        if (!event || !key) return 'reject'
+        if (known.has(event.id)) continue
+        if (!verify(event.signature, fromHex(event.id), key)) return 'reject'
+        if (event.hlc > hlcAt(Date.now() + MAX_FUTURE_MS)) continue
+        isNews = true
+        void take(event, false)
+      }
+      return isNews ? 'accept' : 'ignore'
+    },
+    async flushed() {
+      await writing
+    },
+  }
+}
+
+const keyOf = ({ hlc, tag }: Plain) => hlc.toString(16).padStart(16, '0') + tag
