@@ -65,7 +65,9 @@ export async function openOrdered(parts: BroadcastParts): Promise<Broadcast> {
     },
   )
   const control = world.control.map(({ bytes }) => bytes)
-  await (await log.receive(control, network.self, now)).written
+  await (
+    await log.receive(control, network.self, now)
+  ).written
   const encode = (events: readonly Event[]) => encodeBatch(events, sha256)
   const outbox = new Outbox<Event>({ network, topic: TOPIC, time: systemTime, encode })
   return {
