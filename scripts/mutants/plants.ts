@@ -10,7 +10,7 @@ export interface Plant {
 const ENGINE = 'src-main/core/engine.ts'
 const CITATIONS = 'src-main/core/citations.ts'
 const HISTORY = 'src-main/core/history.ts'
-const SYNC = 'src-main/core/sync.ts'
+const DIFFERENCE = 'src-main/core/difference.ts'
 
 export const PLANTS: readonly Plant[] = [
   {
@@ -88,15 +88,15 @@ export const PLANTS: readonly Plant[] = [
   },
   {
     name: 'sync leaves out the first missing event',
-    file: SYNC,
-    find: 'chain(tag, chain).slice(length)',
-    replace: 'chain(tag, chain).slice(length > 0 ? length + 1 : 0)',
+    file: DIFFERENCE,
+    find: 'append(difference[chain], entries, length)',
+    replace: 'append(difference[chain], entries, length > 0 ? length + 1 : 0)',
   },
   {
     name: 'sync sends the latest first',
-    file: SYNC,
-    find: 'entries.sort((a, b) => a.n - b.n)',
-    replace: 'entries.sort((a, b) => b.n - a.n)',
+    file: DIFFERENCE,
+    find: 'difference[chain].sort((a, b) => a.n - b.n)',
+    replace: 'difference[chain].sort((a, b) => b.n - a.n)',
   },
   {
     name: 'an own event may be dated like what it has seen',

@@ -457,8 +457,8 @@ export class Crowd {
     const commitAndHeads = event.commit.length + (event.controlHeads ? 1 + 32 * event.controlHeads.length : 0)
     this.#sums.clocks++
     this.#sums.clock += bytes - commitAndHeads
-    for (const { messages } of peer.engine.history.progress())
-      if (messages > 0) this.#sums.fullClock += messages < 0x80 ? 1 : messages < 0x4000 ? 2 : 3
+    for (const { m } of peer.engine.history.devices)
+      if (m.length > 0) this.#sums.fullClock += m.length < 0x80 ? 1 : m.length < 0x4000 ? 2 : 3
   }
 
   // Trouble

@@ -3,7 +3,8 @@ import type { DeviceTag, EventId, GroupId } from '../../src-main/api/contract.ts
 import { commitTo, encodeEvent, KIND, type EventFields, type Sha256 } from '../../src-main/core/event.ts'
 import { hlcAt, type Hlc } from '../../src-main/core/hlc.ts'
 import { MAX_EVENT_SIZE_BYTES } from '../../src-main/core/limits.ts'
-import type { Frame, Tip } from '../../src-main/core/sync.ts'
+import type { Tip } from '../../src-main/core/difference.ts'
+import type { Frame } from '../../src-main/core/sync.ts'
 import { encodeMessage } from '../../src-main/messenger/content.ts'
 import type { Random } from './random.ts'
 
@@ -133,7 +134,7 @@ export function twistFrame(frame: Frame, misdeed: Misdeed | undefined, random: R
     const lieAbout = (tip: Tip): Tip => ({
       ...tip,
       seq: random.between(1, 2 * tip.seq),
-      fingerprint: random.bytes(4),
+      fingerprint: random.between(0, 0xffff_ffff),
     })
     return { ...frame, tips: frame.tips.map((tip) => (random.chance(0.5) ? tip : lieAbout(tip))) }
   }

@@ -94,6 +94,14 @@ export class Writer {
     return this.byte(value)
   }
 
+  /** Unsigned, big-endian, 4 bytes. */
+  uint32(value: number): this {
+    this.#reserve(4)
+    new DataView(this.#bytes.buffer).setUint32(this.#length, value)
+    this.#length += 4
+    return this
+  }
+
   /** Unsigned, big-endian, 8 bytes. */
   uint64(value: bigint): this {
     this.#reserve(8)
@@ -169,6 +177,10 @@ export class Reader {
       if (byte < 0x80) return value
       if (scale > Number.MAX_SAFE_INTEGER / 0x80) return this.#fail()
     }
+  }
+
+  uint32(): number {
+    return this.#take(4) ? this.#view.getUint32(this.#offset - 4) : 0
   }
 
   uint64(): bigint {

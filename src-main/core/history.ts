@@ -25,17 +25,32 @@ export interface Entry {
   controlHeads: readonly EventId[] | undefined
 }
 
-/** How far a device's chains have been delivered here. */
-export interface Progress {
-  tag: DeviceTag
-  messages: number
-  controls: number
+/** What has been delivered here of one device: its chains, in order of seq. */
+export interface Device {
+  readonly tag: DeviceTag
+  readonly m: readonly Entry[]
+  readonly c: readonly Entry[]
+}
+
+interface GrowingDevice extends Device {
+  readonly m: Entry[]
+  readonly c: Entry[]
+  readonly bucket: Bucket
+}
+
+/** Devices whose tags begin with the same byte: the leaves of the digest. */
+interface Bucket {
+  /** Sorted by tag. */
+  readonly devices: GrowingDevice[]
+  /** Hash over their tips, empty when there are none that count; undefined when it has to be made again. */
+  hash: Uint8Array | undefined
 }
 
 /** One unbranched run of the tree that a forked device's chain is; of other devices, the chain. */
 export type Branch = string
 
 const NOTHING: readonly Entry[] = []
+const NO_HASH = new Uint8Array(0)
 
 export class History {
   readonly log: Entry[] = []
@@ -44,7 +59,11 @@ export class History {
   /** The latest reading that was delivered. */
   latest: Hlc = 0n
   readonly #byId = new Map<EventId, Entry>()
-  readonly #chains: Record<Chain, Map<DeviceTag, Entry[]>> = { m: new Map(), c: new Map() }
+  readonly #devices = new Map<DeviceTag, GrowingDevice>()
+  /** Sorted by tag. */
+  readonly #sorted: GrowingDevice[] = []
+  /** By the first byte of a tag, as hex. */
+  readonly #buckets = new Map<string, Bucket>()
   /** Place -> what was delivered there after the first. */
   readonly #siblings = new Map<string, Entry[]>()
   /** What an event cites, when the places it names do not tell. */
@@ -54,6 +73,7 @@ export class History {
   readonly #tips = new Map<string, Map<Branch, Entry>>()
   readonly forks: Forks = new Forks(this)
   #digest: { n: number; version: number; value: Uint8Array } | undefined
+  #forkedHash: { version: number; value: Uint8Array } | undefined
 
   get(id: EventId): Entry | undefined {
     return this.#byId.get(id)
@@ -61,7 +81,12 @@ export class History {
 
   /** Delivered events of one device, in order of seq. */
   chain(tag: DeviceTag, chain: Chain): readonly Entry[] {
-    return this.#chains[chain].get(tag) ?? NOTHING
+    return this.#devices.get(tag)?.[chain] ?? NOTHING
+  }
+
+  /** Every device that wrote anything, sorted by tag. */
+  get devices(): readonly Device[] {
+    return this.#sorted
   }
 
   /** The event in a place of a chain; the one delivered first, when the device forked. */
@@ -141,9 +166,9 @@ export class History {
    */
   #grow(entry: Entry, chain: Chain, previous: Entry | undefined): void {
     const { id, tag, seq } = entry
-    const entries = this.#chains[chain].get(tag)
-    if (!entries) return void this.#chains[chain].set(tag, [entry])
-    let tips = this.#tips.get(chain + tag)
+    const { bucket, [chain]: entries } = this.#devices.get(tag) ?? this.#meet(tag)
+    bucket.hash = undefined
+    let tips = this.#tips.size > 0 ? this.#tips.get(chain + tag) : undefined
     if (seq <= entries.length) {
       if (!tips) this.#tips.set(chain + tag, (tips = new Map([[tag, entries.at(-1)!]])))
       const place = placeKey(tag, chain, seq)
@@ -160,39 +185,74 @@ export class History {
     }
   }
 
-  /** Every device that wrote anything, sorted by tag. */
-  progress(): Progress[] {
-    const tags = new Set([...this.#chains.m.keys(), ...this.#chains.c.keys()])
-    return [...tags].sort().map((tag) => ({
-      tag,
-      messages: this.chain(tag, 'm').length,
-      controls: this.chain(tag, 'c').length,
-    }))
+  #meet(tag: DeviceTag): GrowingDevice {
+    const prefix = tag.slice(0, 2)
+    let bucket = this.#buckets.get(prefix)
+    if (!bucket) this.#buckets.set(prefix, (bucket = { devices: [], hash: undefined }))
+    const device: GrowingDevice = { tag, m: [], c: [], bucket }
+    this.#devices.set(tag, device)
+    for (const devices of [this.#sorted, bucket.devices]) devices.splice(placeOf(tag, devices), 0, device)
+    return device
   }
 
   /**
    * 32 bytes that are equal exactly when two histories show the same events and know the same forks: a hash over the
-   * tip of every chain, of a forked device over the last visible events of its branches.
+   * tip of every chain, of a forked device over the last visible events of its branches. A tree of hashes (Merkle 1987),
+   * so that only what has changed since it was last asked for is hashed again.
    */
   digest(sha256: Sha256): Uint8Array {
+    const { version } = this.forks
+    if (this.#digest?.n !== this.log.length || this.#digest.version !== version) {
+      if (this.#digest?.version !== version)
+        for (const bucket of this.#buckets.values()) bucket.hash = undefined
+      const writer = new Writer(32 * (1 + this.#buckets.size))
+      let last: Bucket | undefined
+      for (const { bucket } of this.#sorted) {
+        if (bucket !== last) writer.bytes((bucket.hash ??= this.#hashOf(bucket, sha256)))
+        last = bucket
+      }
+      const value = sha256(writer.bytes(this.#hashOfForked(sha256)).finish())
+      this.#digest = { n: this.log.length, version, value }
+    }
+    return this.#digest.value
+  }
+
+  #hashOf({ devices }: Bucket, sha256: Sha256): Uint8Array {
+    const writer = new Writer(32 * 2 * devices.length)
+    for (const device of devices)
+      for (const chain of ['m', 'c'] as const) {
+        const tip = device[chain].at(-1)
+        if (tip && !this.forks.has(device.tag)) writer.hex(tip.id)
+      }
+    return writer.length > 0 ? sha256(writer.finish()) : NO_HASH
+  }
+
+  /** What a forked device writes is not visible until forks.version grows. */
+  #hashOfForked(sha256: Sha256): Uint8Array {
     const { forks } = this
-    if (this.#digest?.n !== this.log.length || this.#digest.version !== forks.version) {
+    if (this.#forkedHash?.version !== forks.version) {
       const writer = new Writer()
-      for (const { tag } of this.progress())
-        for (const chain of ['m', 'c'] as const) {
-          const tip = this.chain(tag, chain).at(-1)
-          if (tip && !forks.has(tag)) writer.hex(tip.id)
-        }
       const isVisible = (entry: Entry) => forks.isVisible(entry)
       for (const tag of forks.tags) {
         writer.hex(tag)
         const leaves = (['m', 'c'] as const).flatMap((chain) => this.leaves(tag, chain, isVisible))
         for (const id of leaves.map((leaf) => leaf.id).sort()) writer.hex(id)
       }
-      this.#digest = { n: this.log.length, version: forks.version, value: sha256(writer.finish()) }
+      this.#forkedHash = { version: forks.version, value: sha256(writer.finish()) }
     }
-    return this.#digest.value
+    return this.#forkedHash.value
   }
+}
+
+/** Where a device with this tag stands, or would stand, in a sorted list. */
+function placeOf(tag: DeviceTag, devices: readonly Device[]): number {
+  let from = 0
+  for (let to = devices.length; from < to;) {
+    const middle = (from + to) >> 1
+    if (devices[middle]!.tag < tag) from = middle + 1
+    else to = middle
+  }
+  return from
 }
 
 function placeKey(tag: DeviceTag, chain: Chain, seq: number): string {

@@ -9,24 +9,21 @@
  *
  * 1. EVENTS come in a linear extension of happens-before, so the receiver buffers nothing.
  * 2. A broken session loses nothing: the next one starts from the new clock.
- * 3. An equal place in a chain with a different fingerprint exposes a fork: the event of that place is sent, and proves
- *    it to the other side. Which 4 bytes of an id are compared is drawn per session from both HELLOs, so nobody can
- *    make two events that always look the same.
- * 4. Of a forked device (core/fork.ts) the proof is sent to whoever does not know of it, and of its events those that
- *    are visible. Its chain is a tree, so its CLOCK entries name places 1, 2, 4, 8… before the end of each branch:
- *    whoever compares finds how far every branch is shared.
+ * 3. What is missing is found by core/difference.ts, which also exposes forks. Which 4 bytes of an id are compared is
+ *    drawn per session from both HELLOs. Of a forked device the proof is sent to whoever does not know of it, and of
+ *    its events those that are visible.
  */
-import type { DeviceTag, EventId } from '../api/contract.ts'
-import { concat, Reader, toHex, Writer, equalBytes, fromHex } from './bytes.ts'
+import type { DeviceTag } from '../api/contract.ts'
+import { concat, equalBytes, Reader, toHex, Writer } from './bytes.ts'
+import { Comparison, type Tip } from './difference.ts'
 import type { Chain, Sha256 } from './event.ts'
-import type { Entry, History } from './history.ts'
+import type { History } from './history.ts'
 import {
   MAX_ADDRESS_SIZE_BYTES,
   MAX_ADDRESSES,
   MAX_CLOCK_TIPS,
   MAX_EVENT_SIZE_BYTES,
   MAX_FORKS_LISTED,
-  MAX_TIPS_PER_FORKED_CHAIN,
 } from './limits.ts'
 
 export interface Hello {
@@ -36,14 +33,6 @@ export interface Hello {
   incarnation: Uint8Array
   wallClockMs: number
   digest: Uint8Array
-}
-
-/** One place of a clock frame: how far a chain goes, and a fingerprint of its tip. */
-export interface Tip {
-  tag: DeviceTag
-  chain: Chain
-  seq: number
-  fingerprint: Uint8Array
 }
 
 export type Frame =
@@ -56,7 +45,6 @@ export type Frame =
   | { type: 'end' }
 
 const TYPE = { hello: 1, refuse: 2, addresses: 3, clock: 4, events: 5, end: 6, forks: 7 } as const
-const FINGERPRINT_SIZE = 4
 const CHAINS: readonly Chain[] = ['m', 'c']
 
 export function encodeFrame(frame: Frame): Uint8Array {
@@ -75,7 +63,7 @@ export function encodeFrame(frame: Frame): Uint8Array {
   } else if (frame.type === 'clock') {
     writer.varint(frame.tips.length)
     for (const tip of frame.tips)
-      writer.hex(tip.tag).byte(CHAINS.indexOf(tip.chain)).varint(tip.seq).bytes(tip.fingerprint)
+      writer.hex(tip.tag).byte(CHAINS.indexOf(tip.chain)).varint(tip.seq).uint32(tip.fingerprint)
   }
   return writer.finish()
 }
@@ -118,8 +106,7 @@ export class SyncSession {
   readonly #addresses: Uint8Array[]
   readonly #sha256: Sha256
   #hello: Hello
-  /** Which four bytes of an id are its fingerprint. */
-  #offsets: readonly number[] = []
+  #comparison: Comparison | undefined
   #theirForks: ReadonlySet<DeviceTag> | undefined
   #helloReceived = false
   #clockReceived = false
@@ -156,9 +143,9 @@ export class SyncSession {
         this.#theirForks = new Set(frame.tags)
         return []
       case 'clock':
-        if (this.#clockReceived) return [{ type: 'fail', reason: 'unexpected-frame' }]
+        if (this.#clockReceived || !this.#comparison) return [{ type: 'fail', reason: 'unexpected-frame' }]
         this.#clockReceived = true
-        return this.#afterClock(frame.tips)
+        return this.#afterClock(frame.tips, this.#comparison)
       case 'events':
         return [{ type: 'receive', events: frame.events }]
       case 'end':
@@ -183,109 +170,21 @@ export class SyncSession {
     if (equalBytes(theirs.digest, this.#hello.digest)) return [...effects, ...this.streamed()]
     const hellos = [this.#hello, theirs].map((hello) => encodeFrame({ type: 'hello', ...hello }))
     const [first, second] = hellos.sort((a, b) => (toHex(a) < toHex(b) ? -1 : 1))
-    const draw = this.#sha256(concat([first!, second!]))
-    // One of each quarter of an id.
-    this.#offsets = Array.from({ length: FINGERPRINT_SIZE }, (_, i) => 8 * i + (draw[i]! & 7))
+    const comparison = new Comparison(this.#history, this.#sha256(concat([first!, second!])))
+    this.#comparison = comparison
     const tags = this.#history.forks.tags.slice(0, MAX_FORKS_LISTED)
     if (tags.length > 0) effects.push({ type: 'send', frame: { type: 'forks', tags } })
-    return [...effects, { type: 'send', frame: { type: 'clock', tips: this.#tips() } }]
+    return [...effects, { type: 'send', frame: { type: 'clock', tips: comparison.tips() } }]
   }
 
-  #afterClock(tips: Tip[]): SyncEffect[] {
-    const { forks } = this.#history
-    const theirs = new Map<string, Tip[]>()
-    for (const tip of tips) theirs.set(tip.chain + tip.tag, [...(theirs.get(tip.chain + tip.tag) ?? []), tip])
-    const effects: SyncEffect[] = []
-    const proofs = forks.tags.filter((tag) => !this.#theirForks?.has(tag))
-    const missing: Record<Chain, Entry[]> = { c: [], m: [] }
-    for (const { tag } of this.#history.progress())
-      for (const chain of CHAINS) {
-        const tipsOfChain = theirs.get(chain + tag) ?? []
-        if (forks.has(tag) || this.#theirForks?.has(tag))
-          missing[chain].push(...this.#missingOfTree(tag, chain, tipsOfChain))
-        else {
-          const { entries, isFork } = this.#missingOfChain(tag, chain, tipsOfChain)
-          missing[chain].push(...entries)
-          if (isFork) effects.push({ type: 'forkSuspected', tag })
-        }
-      }
-    const inOrder = (entries: Entry[]) => entries.sort((a, b) => a.n - b.n).map((entry) => entry.n)
-    return [...effects, { type: 'stream', proofs, ns: [...inOrder(missing.c), ...inOrder(missing.m)] }]
-  }
-
-  #missingOfChain(
-    tag: DeviceTag,
-    chain: Chain,
-    theirs: readonly Tip[],
-  ): { entries: readonly Entry[]; isFork: boolean } {
-    for (const tip of theirs) {
-      const ours = this.#history.at(tag, chain, tip.seq)
-      if (ours && !this.#matches(ours, tip)) return { entries: [ours], isFork: true }
-    }
-    const length = theirs.reduce((highest, { seq }) => Math.max(highest, seq), 0)
-    return { entries: this.#history.chain(tag, chain).slice(length), isFork: false }
-  }
-
-  /** What is visible of a forked device's tree, but for what leads up to a tip of theirs. */
-  #missingOfTree(tag: DeviceTag, chain: Chain, theirs: readonly Tip[]): Entry[] {
-    const history = this.#history
-    const shared = new Set<Entry>()
-    for (const tip of theirs)
-      for (const entry of history.all(tag, chain, tip.seq)) {
-        if (!this.#matches(entry, tip)) continue
-        for (let at: Entry | undefined = entry; at && !shared.has(at); at = history.previousOf(at))
-          shared.add(at)
-      }
-    // They do not know what to ask for until they have the proof: another session follows.
-    const isUnaware = !this.#theirForks?.has(tag)
-    if (isUnaware && theirs.length > 0 && shared.size === 0) return []
-    const entries: Entry[] = []
-    for (let seq = 1; seq <= history.chain(tag, chain).length; seq++)
-      for (const entry of history.all(tag, chain, seq))
-        if (!shared.has(entry) && history.forks.isVisible(entry)) entries.push(entry)
-    return entries
-  }
-
-  #tips(): Tip[] {
-    const tips: Tip[] = []
-    const add = ({ tag, seq, id }: Entry, chain: Chain) =>
-      tips.push({ tag, chain, seq, fingerprint: this.#fingerprint(id) })
-    const { forks } = this.#history
-    for (const { tag } of this.#history.progress())
-      for (const chain of forks.has(tag) ? [] : CHAINS) {
-        const tip = this.#history.chain(tag, chain).at(-1)
-        if (tip) add(tip, chain)
-      }
-    // Last, so that they crowd out nobody.
-    for (const tag of forks.tags)
-      for (const chain of CHAINS) for (const entry of this.#landmarks(tag, chain)) add(entry, chain)
-    return tips.slice(0, MAX_CLOCK_TIPS)
-  }
-
-  /** Places of a tree that tell how much of it is here: dense at the ends of its branches. Visible branches first. */
-  #landmarks(tag: DeviceTag, chain: Chain): Entry[] {
-    const { forks } = this.#history
-    const leaves = this.#history.leaves(tag, chain)
-    const landmarks = new Set<Entry>()
-    const walked = new Set<Entry>()
-    for (const leaf of leaves.sort((a, b) => Number(forks.isVisible(b)) - Number(forks.isVisible(a)))) {
-      let at: Entry | undefined = leaf
-      for (let back = 0; at; back++, at = this.#history.previousOf(at)) {
-        // 0, 1, 2, 4, 8… before the end, and the beginning.
-        if ((back & (back - 1)) === 0 || at.seq === 1 || walked.has(at)) landmarks.add(at)
-        if (walked.has(at)) break
-        walked.add(at)
-      }
-    }
-    return [...landmarks].slice(0, MAX_TIPS_PER_FORKED_CHAIN)
-  }
-
-  #matches({ id }: Entry, { fingerprint }: Tip): boolean {
-    return equalBytes(this.#fingerprint(id), fingerprint)
-  }
-
-  #fingerprint(id: EventId): Uint8Array {
-    return fromHex(this.#offsets.map((offset) => id.slice(2 * offset, 2 * offset + 2)).join(''))
+  #afterClock(tips: Tip[], comparison: Comparison): SyncEffect[] {
+    const theirForks = this.#theirForks ?? new Set()
+    const { c, m, suspects } = comparison.missing(tips, theirForks)
+    const proofs = this.#history.forks.tags.filter((tag) => !theirForks.has(tag))
+    return [
+      ...suspects.map((tag) => ({ type: 'forkSuspected' as const, tag })),
+      { type: 'stream', proofs, ns: [...c, ...m].map(({ n }) => n) },
+    ]
   }
 }
 
@@ -333,7 +232,7 @@ function readClock(reader: Reader): Frame | undefined {
     const chain = CHAINS[reader.byte()]
     const seq = reader.varint()
     if (!chain || seq === 0) return undefined
-    tips.push({ tag, chain, seq, fingerprint: reader.bytes(FINGERPRINT_SIZE) })
+    tips.push({ tag, chain, seq, fingerprint: reader.uint32() })
   }
   return { type: 'clock', tips }
 }

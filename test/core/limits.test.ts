@@ -167,7 +167,7 @@ describe('a sync frame', () => {
       tag: tagOf(i),
       chain: 'm',
       seq: Number.MAX_SAFE_INTEGER,
-      fingerprint: new Uint8Array(4),
+      fingerprint: 0,
     })),
   })
 

@@ -342,7 +342,7 @@ describe('a sync session', () => {
       tag: randomBytes(8).toString('hex'),
       chain: 'm' as const,
       seq: Number.MAX_SAFE_INTEGER,
-      fingerprint: randomBytes(4),
+      fingerprint: randomBytes(4).readUInt32BE(),
     }))
     await say(stream, hello(mallory), encodeFrame({ type: 'clock', tips }), end)
     await expectUnharmed(mallory, undefined)

@@ -1,0 +1,152 @@
+/**
+ * What another device lacks of a history, told by the tips of its chains.
+ *
+ * 1. Each side tells of every chain how far it goes, and a fingerprint of its tip: four bytes of the id. Which four is
+ *    drawn per session, so nobody can make two events that always look the same.
+ * 2. An equal place with a different fingerprint exposes a fork: the event of that place is sent, and proves it.
+ * 3. The chain of a forked device (core/fork.ts) is a tree, so its tips name places 1, 2, 4, 8… before the end of each
+ *    branch: whoever compares finds how far every branch is shared.
+ * The work grows with the number of devices and with what is missing, not with the length of the history.
+ */
+import type { DeviceTag, EventId } from '../api/contract.ts'
+import type { Chain } from './event.ts'
+import type { Entry, History } from './history.ts'
+import { MAX_CLOCK_TIPS, MAX_TIPS_PER_FORKED_CHAIN } from './limits.ts'
+
+/** One place of a clock frame: how far a chain goes, and a fingerprint of its tip, 32 bits. */
+export interface Tip {
+  tag: DeviceTag
+  chain: Chain
+  seq: number
+  fingerprint: number
+}
+
+/** What the other side lacks, in delivery order. */
+export interface Difference {
+  c: Entry[]
+  m: Entry[]
+  /** Devices that wrote something else in a place that the other side knows. */
+  suspects: DeviceTag[]
+}
+
+const CHAINS: readonly Chain[] = ['m', 'c']
+
+export class Comparison {
+  readonly #history: History
+  /** Where the four bytes of a fingerprint stand in an id, one in each quarter. */
+  readonly #offsets: readonly number[]
+
+  /** draw: bytes that nobody could foresee, at least four. */
+  constructor(history: History, draw: Uint8Array) {
+    this.#history = history
+    this.#offsets = [0, 1, 2, 3].map((quarter) => 8 * quarter + (draw[quarter]! & 7))
+  }
+
+  /** How far the chains here go. */
+  tips(): Tip[] {
+    const { devices, forks } = this.#history
+    const tips: Tip[] = []
+    for (const { tag, m, c } of devices) {
+      if (forks.has(tag)) continue
+      if (m.length > 0) tips.push(this.#tip(m.at(-1)!, 'm'))
+      if (c.length > 0) tips.push(this.#tip(c.at(-1)!, 'c'))
+    }
+    // Last, so that they crowd out nobody.
+    for (const tag of forks.tags)
+      for (const chain of CHAINS)
+        for (const entry of this.#landmarks(tag, chain)) tips.push(this.#tip(entry, chain))
+    return tips.slice(0, MAX_CLOCK_TIPS)
+  }
+
+  /** theirForks: the devices of which the other side knows that they forked. */
+  missing(tips: readonly Tip[], theirForks: ReadonlySet<DeviceTag>): Difference {
+    const { devices, forks } = this.#history
+    const theirs = { m: new Map<DeviceTag, Tip[]>(), c: new Map<DeviceTag, Tip[]>() }
+    for (const tip of tips) {
+      const known = theirs[tip.chain].get(tip.tag)
+      if (known) known.push(tip)
+      else theirs[tip.chain].set(tip.tag, [tip])
+    }
+    const difference: Difference = { c: [], m: [], suspects: [] }
+    for (const device of devices)
+      for (const chain of CHAINS) {
+        const { tag, [chain]: entries } = device
+        const known = theirs[chain].get(tag) ?? []
+        if (forks.has(tag) || theirForks.has(tag))
+          append(difference[chain], this.#missingOfTree(tag, chain, known, theirForks.has(tag)), 0)
+        else {
+          let length = 0
+          let rival: Entry | undefined
+          for (const tip of known) {
+            const ours = entries[tip.seq - 1]
+            if (ours && this.#fingerprint(ours.id) !== tip.fingerprint) rival ??= ours
+            if (tip.seq > length) length = tip.seq
+          }
+          if (rival) {
+            difference[chain].push(rival)
+            difference.suspects.push(tag)
+          } else append(difference[chain], entries, length)
+        }
+      }
+    for (const chain of CHAINS) difference[chain].sort((a, b) => a.n - b.n)
+    return difference
+  }
+
+  /** What is visible of a forked device's tree, but for what leads up to a tip of theirs. */
+  #missingOfTree(tag: DeviceTag, chain: Chain, theirs: readonly Tip[], isKnownFork: boolean): Entry[] {
+    const history = this.#history
+    const shared = new Set<Entry>()
+    for (const tip of theirs)
+      for (const entry of history.all(tag, chain, tip.seq)) {
+        if (this.#fingerprint(entry.id) !== tip.fingerprint) continue
+        for (let at: Entry | undefined = entry; at && !shared.has(at); at = history.previousOf(at))
+          shared.add(at)
+      }
+    // They do not know what to ask for until they have the proof: another session follows.
+    if (!isKnownFork && theirs.length > 0 && shared.size === 0) return []
+    const entries: Entry[] = []
+    for (let seq = 1; seq <= history.chain(tag, chain).length; seq++)
+      for (const entry of history.all(tag, chain, seq))
+        if (!shared.has(entry) && history.forks.isVisible(entry)) entries.push(entry)
+    return entries
+  }
+
+  /** Places of a tree that tell how much of it is here: dense at the ends of its branches. Visible branches first. */
+  #landmarks(tag: DeviceTag, chain: Chain): Entry[] {
+    const { forks } = this.#history
+    const leaves = this.#history.leaves(tag, chain)
+    const landmarks = new Set<Entry>()
+    const walked = new Set<Entry>()
+    for (const leaf of leaves.sort((a, b) => Number(forks.isVisible(b)) - Number(forks.isVisible(a)))) {
+      let at: Entry | undefined = leaf
+      for (let back = 0; at; back++, at = this.#history.previousOf(at)) {
+        // 0, 1, 2, 4, 8… before the end, and the beginning.
+        if ((back & (back - 1)) === 0 || at.seq === 1 || walked.has(at)) landmarks.add(at)
+        if (walked.has(at)) break
+        walked.add(at)
+      }
+    }
+    return [...landmarks].slice(0, MAX_TIPS_PER_FORKED_CHAIN)
+  }
+
+  #tip({ tag, seq, id }: Entry, chain: Chain): Tip {
+    return { tag, chain, seq, fingerprint: this.#fingerprint(id) }
+  }
+
+  #fingerprint(id: EventId): number {
+    let fingerprint = 0
+    for (const offset of this.#offsets)
+      fingerprint = fingerprint * 256 + digitOf(id, 2 * offset) * 16 + digitOf(id, 2 * offset + 1)
+    return fingerprint
+  }
+}
+
+/** Value of a lower-case hex digit. */
+function digitOf(text: string, at: number): number {
+  const code = text.charCodeAt(at)
+  return code < 58 ? code - 48 : code - 87
+}
+
+function append(to: Entry[], entries: readonly Entry[], from: number): void {
+  for (let i = from; i < entries.length; i++) to.push(entries[i]!)
+}
