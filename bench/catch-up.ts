@@ -1,7 +1,7 @@
 /**
- * How long does a newcomer take to catch up? One peer of its own process has a group of EVENTS events by several authors;
- * this process joins over real libp2p on loopback, with everything verified and written to LevelDB; then it closes and
- * opens its folder again, up to the last screen.
+ * How long does a newcomer take to catch up? PEERS peers in a process of their own have a group of EVENTS events by several
+ * authors; this process joins over real libp2p on loopback, with everything verified and written to LevelDB; then it
+ * closes and opens its folder again, up to the last screen.
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -19,22 +19,27 @@ import { openMemoryStorage } from '../src-main/storage/memory.ts'
 import { until } from '../test/helpers/messengers.ts'
 
 const EVENTS = Number(process.argv[2] ?? 10_000)
+const PEERS = Number(process.argv[3] ?? 1)
 const AUTHORS = 8
 const TEXT = 'the kind of sentence that people write to each other during the day'
 const LISTEN = ['/ip4/127.0.0.1/tcp/0']
 
-/** Leaves a group in the folder in which AUTHORS devices wrote to each other. */
+const folderOf = (dataFolder: string, author: number) => join(dataFolder, `${author}`)
+
+/** Leaves a group in which AUTHORS devices wrote to each other in the folders of the first PEERS of them. */
 async function writeGroup(dataFolder: string): Promise<string> {
   const hub = new MemoryHub()
   // Nobody here is hostile, and this part is not measured.
   const crypto = { ...sodiumCrypto, verify: () => true }
   const start = async (author: number) => {
-    const storage = author === 0 ? await openLevelStorage(join(dataFolder, 'store')) : openMemoryStorage()
-    const key = author === 0 ? await openDeviceKey(storage, dataFolder, crypto) : crypto.keyPair()
+    const folder = folderOf(dataFolder, author)
+    const isKept = author < PEERS
+    await mkdir(folder, { recursive: true })
+    const storage = isKept ? await openLevelStorage(join(folder, 'store')) : openMemoryStorage()
+    const key = isKept ? await openDeviceKey(storage, folder, crypto) : crypto.keyPair()
     const network = createMemoryNetwork(hub, toHex(key.publicKey))
     return Messenger.start({ storage, network, crypto, key, dataFolder, name: `Author ${author}` })
   }
-  await mkdir(dataFolder, { recursive: true })
   const authors = await Promise.all(Array.from({ length: AUTHORS }, (_, author) => start(author)))
   const [founder, ...others] = authors
   const { id: group } = await founder!.commands.createGroup({ name: 'bench' })
@@ -46,23 +51,28 @@ async function writeGroup(dataFolder: string): Promise<string> {
     await Promise.all(
       authors.map(({ commands }, i) => commands.post({ group, text: `message ${posted + i}: ${TEXT}` })),
     )
-  await until(founder!, async () => (await deliveredBy(founder!)) >= EVENTS + AUTHORS)
+  for (const author of authors.slice(0, PEERS))
+    await until(author, async () => (await deliveredBy(author)) >= EVENTS + AUTHORS)
   await Promise.all(authors.map((author) => author.close()))
   return group
 }
 
 async function serve(dataFolder: string): Promise<void> {
   const group = await writeGroup(dataFolder)
-  const messenger = await openMessenger({ dataFolder, listen: LISTEN, mdns: false })
-  const { invite } = await messenger.commands.createInvite({ group })
-  process.send!({ group, invite })
+  const peers = await Promise.all(
+    Array.from({ length: PEERS }, (_, author) =>
+      openMessenger({ dataFolder: folderOf(dataFolder, author), listen: LISTEN, mdns: false }),
+    ),
+  )
+  const invites = await Promise.all(peers.map(({ commands }) => commands.createInvite({ group })))
+  process.send!({ group, invites: invites.map(({ invite }) => invite) })
   await once(process, 'disconnect')
-  await messenger.close()
+  await Promise.all(peers.map((peer) => peer.close()))
 }
 
 async function measure(folder: string): Promise<void> {
-  const child = fork(import.meta.filename, [String(EVENTS), join(folder, 'server')])
-  const [{ group, invite }] = (await once(child, 'message')) as [{ group: string; invite: string }]
+  const child = fork(import.meta.filename, [String(EVENTS), String(PEERS), join(folder, 'server')])
+  const [{ group, invites }] = (await once(child, 'message')) as [{ group: string; invites: string[] }]
   const options = { dataFolder: join(folder, 'newcomer'), listen: LISTEN, mdns: false, name: 'Newcomer' }
   let messenger = await openMessenger(options)
   const loop = monitorEventLoopDelay({ resolution: 5 })
@@ -70,10 +80,14 @@ async function measure(folder: string): Promise<void> {
   const startMs = performance.now()
   const startCpu = process.cpuUsage()
   let mostPending = 0
-  await messenger.commands.joinGroup({ invite })
+  const rssMiB: Record<string, number> = {}
+  for (const invite of invites) await messenger.commands.joinGroup({ invite })
   await until(messenger, async () => {
     const { delivered, pending } = await messenger.operator.getDiagnostics()
     mostPending = Math.max(mostPending, pending)
+    for (const share of [25, 50, 75, 100])
+      if (delivered >= (EVENTS * share) / 100)
+        rssMiB[`${share}%`] ??= Math.round(process.memoryUsage.rss() / 2 ** 20)
     return delivered > EVENTS
   })
   const { user, system } = process.cpuUsage(startCpu)
@@ -92,19 +106,22 @@ async function measure(folder: string): Promise<void> {
     JSON.stringify({
       question: 'how long does a newcomer take to catch up, and to open again?',
       events: EVENTS,
+      peers: PEERS,
       authors: AUTHORS,
       cpuSeconds: Math.round((user + system) / 1e4) / 100,
       wallMs: Math.round(wallMs),
       longestPauseMs: Math.round(loop.max / 1e6),
       mostPending,
       duplicates,
+      duplicateShare: Math.round((1000 * duplicates) / EVENTS) / 1000,
+      rssMiB,
       coldOpenMs: Math.round(coldOpenMs),
       peakMiB: Math.round(process.resourceUsage().maxRSS / 1024),
     }),
   )
 }
 
-if (process.send) await serve(process.argv[3]!)
+if (process.send) await serve(process.argv[4]!)
 else {
   const folder = await mkdtemp(join(tmpdir(), 'tapri-bench-'))
   try {

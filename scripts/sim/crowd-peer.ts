@@ -1,8 +1,12 @@
 /** One device of a crowd: the real engine of one group, and what is on its disk. */
+import type { DeviceTag } from '../../src-main/api/contract.ts'
+import { CatchUp } from '../../src-main/core/catch-up.ts'
 import { Engine, type EngineParts, type Moment } from '../../src-main/core/engine.ts'
+import type { SyncSession } from '../../src-main/core/sync-session.ts'
 import type { Frame } from '../../src-main/core/sync.ts'
 import type { KeyPair } from '../../src-main/crypto/crypto.ts'
 import { ReferenceClock } from '../../src-main/messenger/reference-clock.ts'
+import type { Session } from './crowd-sync.ts'
 import { twistFrame, type Forger, type Misdeed } from './forger.ts'
 import type { Random } from './random.ts'
 
@@ -24,6 +28,9 @@ export class CrowdPeer {
   readonly incarnation: Uint8Array
   engine: Engine
   clock: ReferenceClock
+  catchUp = new CatchUp<SyncSession>()
+  readonly sessions = new Set<Session>()
+  #seenOfCatchUp = 0
   /** Grows when it is switched on: what began in another life is over. */
   life = 0
   /** Its power fails between the batch of the next event that it writes and its publication. */
@@ -31,6 +38,8 @@ export class CrowdPeer {
   isTicking = false
   /** What came and will be delivered without waiting, not yet shown to the engine: event, neighbour, time, time… */
   inbox: number[] = []
+  /** On its disk beside the log: per forked device two events of one place. */
+  readonly proofs = new Map<DeviceTag, { events: readonly [Uint8Array, Uint8Array] }>()
   misdeed: Misdeed | undefined
   forger: Forger | undefined
   /** Calls of the engine: each event is to be decoded and verified once. */
@@ -62,10 +71,19 @@ export class CrowdPeer {
     this.failsNext = false
     this.engine = this.#makeEngine()
     this.clock = new ReferenceClock(this.#parts.localMs)
+    this.catchUp = new CatchUp()
+    this.#seenOfCatchUp = 0
+  }
+
+  /** Lets sessions go on that waited for another. */
+  resumeSessions(): void {
+    if (this.#seenOfCatchUp === this.catchUp.version) return
+    this.#seenOfCatchUp = this.catchUp.version
+    for (const session of this.sessions) session.resume(this)
   }
 
   /** What this peer makes of a frame before it sends it. */
-  twist(frame: Frame): Frame {
+  twist<F extends Frame>(frame: F): F {
     return twistFrame(frame, this.misdeed, this.#parts.random)
   }
 

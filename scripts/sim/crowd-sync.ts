@@ -1,7 +1,14 @@
-/** One sync session between two peers of a crowd: two real session machines, and frames that take their time. */
+/**
+ * Sync between two peers of a crowd: sessions of two real session machines whose frames take their time, and questions
+ * for what is missing.
+ */
+import type { Outcome } from '../../src-main/core/catch-up.ts'
+import { eventsOf, type Missing } from '../../src-main/core/missing.ts'
 import type { Entry } from '../../src-main/core/history.ts'
 import { EVENTS_FRAME_SIZE_BYTES } from '../../src-main/core/limits.ts'
-import { SyncSession, type Frame, type SyncEffect } from '../../src-main/core/sync.ts'
+import type { Portion } from '../../src-main/core/offer.ts'
+import { SyncSession, type Part, type SyncEffect } from '../../src-main/core/sync-session.ts'
+import type { Frame } from '../../src-main/core/sync.ts'
 import type { Sha256 } from '../../src-main/core/event.ts'
 import type { Agenda } from './agenda.ts'
 import type { CrowdPeer } from './crowd-peer.ts'
@@ -14,39 +21,71 @@ export interface SessionParts {
   bytesOf(entry: Entry): Uint8Array
   /** Shows the engine everything that has come. */
   catchUp(peer: CrowdPeer): void
-  take(peer: CrowdPeer, events: Uint8Array[], from: CrowdPeer): void
-  onOver(): void
+  take(peer: CrowdPeer, events: Uint8Array[], from: CrowdPeer): Outcome
+}
+
+/** One question and its answer; what is sent to somebody who is switched off or elsewhere is lost. */
+export function askForMissing(
+  asker: CrowdPeer,
+  asked: CrowdPeer,
+  missing: Missing,
+  parts: SessionParts,
+): void {
+  const lives = [asker.life, asked.life]
+  const arrive = (task: () => void) =>
+    parts.agenda.after(parts.delayMs(), () => {
+      if (asker.life === lives[0] && asked.life === lives[1] && parts.isLinked(asker, asked)) task()
+    })
+  arrive(() => {
+    parts.catchUp(asked)
+    const events = eventsOf(missing, asked.engine.history).map(parts.bytesOf)
+    const frame = asked.twist({ type: 'events', events })
+    arrive(() => parts.take(asker, frame.events, asked))
+  })
 }
 
 /** One of the two. */
 class End {
   readonly peer: CrowdPeer
-  readonly session: SyncSession
+  readonly machine: SyncSession
   /** The life in which it began; another one knows nothing of it. */
   readonly life: number
+  /** What has come, and is not to be taken in yet. */
+  waiting: Part[] = []
   /** What this end sends arrives in order. */
   clearMs = 0
+  isDone = false
 
   constructor(peer: CrowdPeer, sha256: Sha256) {
-    const proof = new Uint8Array(32)
-    const hello = { proof, incarnation: peer.incarnation, wallClockMs: peer.nowMs() }
+    const { engine, incarnation, catchUp, life } = peer
+    const hello = { proof: new Uint8Array(32), incarnation, wallClockMs: peer.nowMs() }
     this.peer = peer
-    this.life = peer.life
-    this.session = new SyncSession(peer.engine.history, sha256, hello, [])
+    this.life = life
+    this.machine = new SyncSession({ history: engine.history, sha256, hello, addresses: [], catchUp })
   }
 }
 
 export class Session {
   readonly #parts: SessionParts
   readonly #ends: [End, End]
+  readonly #onOver: () => void
   #isOver = false
 
-  constructor(a: CrowdPeer, b: CrowdPeer, parts: SessionParts) {
+  constructor(a: CrowdPeer, b: CrowdPeer, parts: SessionParts, onOver: () => void) {
     this.#parts = parts
+    this.#onOver = onOver
     for (const peer of [a, b]) parts.catchUp(peer)
     const [near, far] = [new End(a, parts.sha256), new End(b, parts.sha256)]
     this.#ends = [near, far]
-    for (const end of this.#ends) this.#carryOut(end, end.session.start())
+    for (const peer of [a, b]) peer.sessions.add(this)
+    for (const end of this.#ends) this.#carryOut(end, end.machine.start())
+  }
+
+  /** Something happened in another session of this peer. */
+  resume(peer: CrowdPeer): void {
+    const end = this.#ends.find((one) => one.peer === peer)!
+    if (!this.#isOver && this.#isAlive()) this.#carryOut(end, end.machine.resume())
+    this.#takeIn(end)
   }
 
   #other(end: End): End {
@@ -63,19 +102,42 @@ export class Session {
   #end(): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#parts.onOver()
+    for (const { peer, machine } of this.#ends) {
+      machine.close()
+      peer.sessions.delete(this)
+    }
+    for (const { peer } of this.#ends) peer.resumeSessions()
+    this.#onOver()
   }
 
   #carryOut(end: End, effects: SyncEffect[]): void {
     const other = this.#other(end)
     for (const effect of effects) {
+      if (this.#isOver) return
       if (effect.type === 'send') this.#send(end, end.peer.twist(effect.frame))
-      else if (effect.type === 'stream') this.#stream(end, effect.ns)
-      else if (effect.type === 'receive') this.#parts.take(end.peer, effect.events, other.peer)
+      else if (effect.type === 'stream') this.#stream(end, effect.portion)
+      else if (effect.type === 'streamWindow')
+        this.#send(end, { type: 'window', events: effect.entries.map(this.#parts.bytesOf) })
+      else if (effect.type === 'receive') end.waiting.push(effect.part)
       else if (effect.type === 'peerClock')
         end.peer.clock.note(other.peer.name, effect.wallClockMs - end.peer.nowMs())
-      else if (effect.type === 'finish' || effect.type === 'fail') this.#end()
+      else if (effect.type === 'fail') this.#end()
+      // The other end is told by the last frame that is under way.
+      else if (effect.type === 'finish' && other.isDone) this.#end()
+      else if (effect.type === 'finish') end.isDone = true
     }
+  }
+
+  /** Takes in whatever it may, and lets the other sessions of this peer go on. */
+  #takeIn(end: End): void {
+    for (;;) {
+      const at = end.waiting.findIndex((part) => end.machine.isTurn(part))
+      const [part] = at < 0 || this.#isOver ? [] : end.waiting.splice(at, 1)
+      if (!part) break
+      const outcome = this.#parts.take(end.peer, part.events, this.#other(end).peer)
+      this.#carryOut(end, end.machine.taken(part, outcome))
+    }
+    end.peer.resumeSessions()
   }
 
   #send(end: End, frame: Frame, then?: () => void): void {
@@ -85,25 +147,26 @@ export class Session {
     agenda.after(end.clearMs - agenda.nowMs, () => {
       if (!this.#isAlive()) return
       this.#parts.catchUp(other.peer)
-      this.#carryOut(other, other.session.receive(frame))
+      this.#carryOut(other, other.machine.receive(frame))
+      this.#takeIn(other)
       then?.()
     })
   }
 
   /** The next frame leaves when the one before it has arrived. */
-  #stream(end: End, ns: readonly number[]): void {
-    const { log } = end.peer.engine.history
+  #stream(end: End, { proofs, entries }: Portion): void {
+    const proved = proofs.flatMap((tag) => end.peer.proofs.get(tag)!.events)
+    const encoded = [...proved, ...entries.map(this.#parts.bytesOf)]
     let at = 0
     const more = () => {
       const events: Uint8Array[] = []
-      for (let sizeBytes = 0; at < ns.length; at++) {
-        const bytes = this.#parts.bytesOf(log[ns[at]! - 1]!)
+      for (let sizeBytes = 0; at < encoded.length; at++) {
+        const bytes = encoded[at]!
         if (events.length > 0 && sizeBytes + bytes.length > EVENTS_FRAME_SIZE_BYTES) break
         sizeBytes += bytes.length
         events.push(bytes)
       }
       if (events.length > 0) this.#send(end, end.peer.twist({ type: 'events', events }), more)
-      else this.#carryOut(end, end.session.streamed())
     }
     more()
   }

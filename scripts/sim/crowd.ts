@@ -10,13 +10,14 @@ import { hlcAt, hlcTimeMs } from '../../src-main/core/hlc.ts'
 import { MAX_FUTURE_MS } from '../../src-main/core/limits.ts'
 import { encodeCreate, encodeJoin, joinStatement } from '../../src-main/core/members.ts'
 import { isShown, timelineKey } from '../../src-main/core/timeline.ts'
+import type { Outcome } from '../../src-main/core/catch-up.ts'
 import type { Crypto } from '../../src-main/crypto/crypto.ts'
 import { encodeMessage, encodeReaction } from '../../src-main/messenger/content.ts'
 import { traceEnd, traceLine, writeTraceFile } from '../../src-main/messenger/trace.ts'
 import { Agenda } from './agenda.ts'
 import { Archive, type Filed } from './archive.ts'
 import { CrowdPeer } from './crowd-peer.ts'
-import { Session } from './crowd-sync.ts'
+import { askForMissing, Session, type SessionParts } from './crowd-sync.ts'
 import { BADLY_SKEWED_ONE_IN, MAX_BAD_SKEW_MS, MAX_SKEW_MS, type Faults } from './faults.ts'
 import { Forger, MISDEEDS } from './forger.ts'
 import { Histogram } from './histogram.ts'
@@ -101,6 +102,7 @@ export class Crowd {
   readonly #random: Random
   readonly #mesh: Mesh
   readonly #sessions = new Set<string>()
+  readonly #sessionParts: SessionParts
   readonly #waitingSince: Map<number, number>[]
   readonly #latency = new Histogram()
   readonly #unordered = new Histogram()
@@ -134,6 +136,15 @@ export class Crowd {
     this.oracle = new Oracle(this.archive, tags, members)
     this.#mesh = new Mesh({ peers: members, degree: DEGREE, faults, random })
     this.#waitingSince = keys.map(() => new Map<number, number>())
+    this.#sessionParts = {
+      agenda: this.agenda,
+      sha256: crypto.sha256,
+      delayMs: () => this.#mesh.delayMs(),
+      isLinked: (one, other) => this.#mesh.isLinked(one.index, other.index),
+      bytesOf: ({ id }) => this.archive.get(id)!.bytes,
+      take: (peer, events, from) => this.#take(peer, events, from),
+      catchUp: (peer) => this.#catchUp(peer),
+    }
     const badly = Math.max(1, Math.round(members / BADLY_SKEWED_ONE_IN))
     this.peers = keys.map((key, index) => {
       const maxMs = index > 0 && index <= badly ? MAX_BAD_SKEW_MS : MAX_SKEW_MS
@@ -252,7 +263,7 @@ export class Crowd {
   readonly #takeGossip = (index: number, event: number, from: number): boolean => {
     const peer = this.peers[index]!
     if (!this.#isSure(peer, event))
-      return this.#take(peer, [this.archive.events[event]!.bytes], this.peers[from]!)
+      return this.#take(peer, [this.archive.events[event]!.bytes], this.peers[from]!).news > 0
     this.archive.settle(event, index, true)
     peer.inbox.push(event, from, peer.nowMs(), this.agenda.nowMs)
     if (peer.inbox.length >= 4 * MAX_INBOX) this.#catchUp(peer)
@@ -298,16 +309,16 @@ export class Crowd {
     }
   }
 
-  /** True when something in it was news. */
-  #take(peer: CrowdPeer, events: readonly Uint8Array[], from: CrowdPeer, now = peer.now()): boolean {
+  #take(peer: CrowdPeer, events: readonly Uint8Array[], from: CrowdPeer, now = peer.now()): Outcome {
     this.#catchUp(peer)
-    let isNews = false
+    const outcome = { news: 0, waiting: 0 }
     for (const bytes of events) {
       this.#sums.received++
-      if (this.#carryOut(peer, peer.engine.step({ type: 'receive', bytes, from: from.name, ...now })))
-        isNews = true
+      const effects = peer.engine.step({ type: 'receive', bytes, from: from.name, ...now })
+      if (this.#carryOut(peer, effects)) outcome.news++
+      if (effects.some(({ type }) => type === 'wait')) outcome.waiting++
     }
-    return isNews
+    return outcome
   }
 
   /** True when something was delivered or waits. */
@@ -322,6 +333,9 @@ export class Crowd {
         this.#waitingSince[peer.index]!.set((effect.event as Filed).index, this.agenda.nowMs)
         this.#tickSoon(peer, TICK_MS)
         isNews = true
+      } else if (effect.type === 'fork') {
+        const [one, other] = effect.proof.map(({ id }) => this.archive.get(id)!.bytes)
+        peer.proofs.set(effect.tag, { events: [one!, other!] })
       } else if (effect.type === 'duplicate') this.#sums.duplicates++
       else if (effect.type === 'refuse') {
         this.#refused[effect.reason] = (this.#refused[effect.reason] ?? 0) + 1
@@ -364,7 +378,11 @@ export class Crowd {
     const others = linked.filter((index) => !isSource(index))
     const asked =
       width === 'source' ? linked.filter(isSource) : others.slice(0, width === 'more' ? 2 : undefined)
-    for (const other of asked.length > 0 ? asked : linked) this.#sync(peer, this.peers[other]!)
+    const missing = peer.engine.missing()
+    const isKnown = missing.ranges.length + missing.heads.length > 0
+    for (const other of asked.length > 0 ? asked : linked)
+      if (width === 'all' || !isKnown) this.#sync(peer, this.peers[other]!)
+      else askForMissing(peer, this.peers[other]!, missing, this.#sessionParts)
   }
 
   /** Neighbours that can be reached, in random order. */
@@ -385,16 +403,7 @@ export class Crowd {
     if (this.#sessions.has(slot) || !this.#mesh.isLinked(a.index, b.index)) return
     this.#sessions.add(slot)
     this.#sums.sessions++
-    new Session(a, b, {
-      agenda: this.agenda,
-      sha256: this.#options.crypto.sha256,
-      delayMs: () => this.#mesh.delayMs(),
-      isLinked: (one, other) => this.#mesh.isLinked(one.index, other.index),
-      bytesOf: ({ id }) => this.archive.get(id)!.bytes,
-      take: (peer, events, from) => this.#take(peer, events, from),
-      catchUp: (peer) => this.#catchUp(peer),
-      onOver: () => this.#sessions.delete(slot),
-    })
+    new Session(a, b, this.#sessionParts, () => this.#sessions.delete(slot))
   }
 
   #syncNowAndThen(peer: CrowdPeer): void {
@@ -552,6 +561,7 @@ export class Crowd {
         break
       }
     }
+    for (const { events } of peer.proofs.values()) peer.engine.restoreProof(...events)
     this.#meetNeighbours(peer, 3)
   }
 

@@ -127,7 +127,7 @@ export class Forger {
 }
 
 /** What somebody makes of a sync frame before sending it; the honest leave it as it is. */
-export function twistFrame(frame: Frame, misdeed: Misdeed | undefined, random: Random): Frame {
+export function twistFrame<F extends Frame>(frame: F, misdeed: Misdeed | undefined, random: Random): F {
   if (misdeed === 'withhold' && frame.type === 'events') return { ...frame, events: [] }
   if (misdeed !== 'lie') return frame
   if (frame.type === 'clock') {

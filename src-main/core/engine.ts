@@ -30,6 +30,7 @@ import { Future, Refused, Strangers } from './held.ts'
 import { nextHlc } from './hlc.ts'
 import { History, type Entry } from './history.ts'
 import { MAX_PENDING_AGE_MS } from './limits.ts'
+import { findMissing, type Missing } from './missing.ts'
 import { Roster, type Verify } from './members.ts'
 import type { Reason } from './reasons.ts'
 
@@ -178,6 +179,11 @@ export class Engine {
   /** How many events of which device are known to exist and missing here. */
   gaps(): Gap[] {
     return gapsOf(this.pending(), this.history)
+  }
+
+  /** What to ask a neighbour for, so that what waits can be delivered. */
+  missing(): Missing {
+    return findMissing(this.history, this.#buffer.values())
   }
 
   #receive({ bytes, examined, from, nowMs, atMs }: Input & { type: 'receive' }, effects: Effect[]): void {

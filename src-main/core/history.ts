@@ -84,6 +84,11 @@ export class History {
     return this.#devices.get(tag)?.[chain] ?? NOTHING
   }
 
+  /** Whether anything of a device has been delivered. */
+  knows(tag: DeviceTag): boolean {
+    return this.#devices.has(tag)
+  }
+
   /** Every device that wrote anything, sorted by tag. */
   get devices(): readonly Device[] {
     return this.#sorted

@@ -50,6 +50,11 @@ export const GAP_ASK_SOURCE_AFTER_MS = 400
 export const GAP_ASK_MORE_AFTER_MS = 2_000
 export const GAP_ASK_ALL_AFTER_MS = 10_000
 
+/** Ranges and control events that one question for gaps names, and the events of one answer. */
+export const MAX_MISSING_RANGES = 512
+export const MAX_MISSING_HEADS = 64
+export const MAX_MISSING_EVENTS = 1_024
+
 /** Events of a forked device that nobody else's event depends on; they are hidden. */
 export const MAX_HIDDEN_PER_DEVICE = 32
 /** Devices of which the last event that was not taken is remembered: with another of its place it proves a fork. */
@@ -74,6 +79,22 @@ export const MAX_SESSIONS_PER_PEER = 2
 export const MAX_OUTBOX_SIZE_BYTES = 4 * 1024 * 1024
 /** Rejected events after which a sync session is ended. */
 export const MAX_REJECTED_PER_SESSION = 64
+/** Events of the slices that a plan is cut into; more, when there would be too many slices. */
+export const SLICE_EVENTS = 1_000
+export const MAX_SLICES = 4_096
+/** Slices that are asked for before the one before them is here. */
+export const MAX_SLICES_AHEAD = 8
+/** How often a session looks at an event that it offers, before it takes the questions for an attack. */
+export const MAX_LOOKS_PER_EVENT = 8
+/** Events of a slice that came before those of an earlier slice, as bytes: then its stream is not read on. */
+export const MAX_EARLY_SIZE_BYTES = 2 * 1024 * 1024
+/** A slice that everything waits for is given to another peer after this. */
+export const SLICE_TIMEOUT_MS = 15_000
+/** Events of a plan from which on catching up is shown, and begins with the newest screens. */
+export const LONG_PLAN_EVENTS = 1_000
+
+/** Events refused for the state of the receiver, such as a full buffer, after which a sync session is ended. */
+export const MAX_PASSING_PER_SESSION = 4_096
 /** Addresses taken from one peer, and their length. */
 export const MAX_ADDRESSES = 64
 export const MAX_ADDRESS_SIZE_BYTES = 256

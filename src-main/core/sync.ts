@@ -1,30 +1,36 @@
 /**
- * Catching up with one peer over one stream, as a state machine: frames in, effects out. Both sides run the same code.
+ * The frames of sync, byte by byte. A session (core/sync-session.ts) runs over one stream; both sides say the same:
  *
- *     HELLO  proof, store incarnation, wall clock, digest          one round trip when the digests are equal
- *     FORKS  devices that are known to have forked; left out when there are none
- *     CLOCK  per device: how far, and 4 bytes of the tip's id
- *     EVENTS what the other side lacks, control events first, each part in the sender's delivery order
- *     END
+ *     HELLO     proof, store incarnation, wall clock, digest        one round trip when the digests are equal
+ *     ADDRESSES where other members may be reached
+ *     FORKS     devices that are known to have forked; left out when there are none
+ *     CLOCK     per device: how far, and 4 bytes of the tip's id
+ *     PLAN      what the other side lacks, in slices by date        control events come first, as one slice
+ *     WANT      a slice, and how many events of it at least         answered by COUNT, then EVENTS as many as promised
+ *     NEWEST    the last screens, for the eye                       answered by WINDOW, once per session
+ *     END       nothing more is wanted
  *
- * 1. EVENTS come in a linear extension of happens-before, so the receiver buffers nothing.
- * 2. A broken session loses nothing: the next one starts from the new clock.
- * 3. What is missing is found by core/difference.ts, which also exposes forks. Which 4 bytes of an id are compared is
- *    drawn per session from both HELLOs. Of a forked device the proof is sent to whoever does not know of it, and of
- *    its events those that are visible.
+ * What waits for something that is missing asks for that alone (core/missing.ts):
+ *
+ *     ASK       proof, ranges of places, ids of control events      answered by EVENTS, END
  */
-import type { DeviceTag } from '../api/contract.ts'
-import { concat, equalBytes, Reader, toHex, Writer } from './bytes.ts'
-import { Comparison, type Tip } from './difference.ts'
-import type { Chain, Sha256 } from './event.ts'
-import type { History } from './history.ts'
+import type { DeviceTag, EventId } from '../api/contract.ts'
+import { Reader, toHex, Writer } from './bytes.ts'
+import type { Tip } from './difference.ts'
+import type { Chain } from './event.ts'
+import type { Hlc } from './hlc.ts'
 import {
   MAX_ADDRESS_SIZE_BYTES,
   MAX_ADDRESSES,
   MAX_CLOCK_TIPS,
   MAX_EVENT_SIZE_BYTES,
   MAX_FORKS_LISTED,
+  MAX_MISSING_HEADS,
+  MAX_MISSING_RANGES,
+  MAX_SLICES,
+  MAX_WINDOW_EVENTS,
 } from './limits.ts'
+import type { Missing, Range } from './missing.ts'
 
 export interface Hello {
   /** Shows that the sender holds the group's secret; who checks it is up to the caller. 32 bytes. */
@@ -35,16 +41,53 @@ export interface Hello {
   digest: Uint8Array
 }
 
+/** What one side has and the other lacks. */
+export interface Plan {
+  /** Control events, and events that prove forks. */
+  controls: number
+  /** Of the message chain, in order of dates. */
+  slices: readonly { to: Hlc; count: number }[]
+}
+
+/** What is asked for: missing events dated from…to, inclusive. */
+export interface Want {
+  chain: Chain
+  from: Hlc
+  to: Hlc
+  /** Whoever has fewer of them sends none: another peer has more. */
+  atLeast: number
+}
+
 export type Frame =
   | ({ type: 'hello' } & Hello)
   | { type: 'refuse' }
   | { type: 'addresses'; addresses: Uint8Array[] }
   | { type: 'forks'; tags: DeviceTag[] }
   | { type: 'clock'; tips: Tip[] }
+  | ({ type: 'plan' } & Plan)
+  | ({ type: 'want' } & Want)
+  | { type: 'count'; count: number }
   | { type: 'events'; events: Uint8Array[] }
+  | { type: 'newest'; limit: number }
+  | { type: 'window'; events: Uint8Array[] }
   | { type: 'end' }
+  | ({ type: 'ask'; proof: Uint8Array } & Missing)
 
-const TYPE = { hello: 1, refuse: 2, addresses: 3, clock: 4, events: 5, end: 6, forks: 7 } as const
+const TYPE = {
+  hello: 1,
+  refuse: 2,
+  addresses: 3,
+  clock: 4,
+  events: 5,
+  end: 6,
+  forks: 7,
+  ask: 8,
+  plan: 9,
+  want: 10,
+  count: 11,
+  newest: 12,
+  window: 13,
+} as const
 const CHAINS: readonly Chain[] = ['m', 'c']
 
 export function encodeFrame(frame: Frame): Uint8Array {
@@ -56,14 +99,27 @@ export function encodeFrame(frame: Frame): Uint8Array {
       .varint(Math.max(0, Math.floor(frame.wallClockMs)))
       .bytes(frame.digest)
   else if (frame.type === 'addresses') writeBlocks(writer, frame.addresses)
-  else if (frame.type === 'events') writeBlocks(writer, frame.events)
-  else if (frame.type === 'forks') {
+  else if (frame.type === 'events' || frame.type === 'window') writeBlocks(writer, frame.events)
+  else if (frame.type === 'count') writer.varint(frame.count)
+  else if (frame.type === 'newest') writer.varint(frame.limit)
+  else if (frame.type === 'want')
+    writer.byte(CHAINS.indexOf(frame.chain)).uint64(frame.from).uint64(frame.to).varint(frame.atLeast)
+  else if (frame.type === 'plan') {
+    writer.varint(frame.controls).varint(frame.slices.length)
+    for (const { to, count } of frame.slices) writer.uint64(to).varint(count)
+  } else if (frame.type === 'forks') {
     writer.varint(frame.tags.length)
     for (const tag of frame.tags) writer.hex(tag)
   } else if (frame.type === 'clock') {
     writer.varint(frame.tips.length)
     for (const tip of frame.tips)
       writer.hex(tip.tag).byte(CHAINS.indexOf(tip.chain)).varint(tip.seq).uint32(tip.fingerprint)
+  } else if (frame.type === 'ask') {
+    writer.bytes(frame.proof).varint(frame.ranges.length)
+    for (const { tag, chain, from, to } of frame.ranges)
+      writer.hex(tag).byte(CHAINS.indexOf(chain)).varint(from).varint(to)
+    writer.varint(frame.heads.length)
+    for (const id of frame.heads) writer.hex(id)
   }
   return writer.finish()
 }
@@ -88,106 +144,6 @@ export function decodeEvents(bytes: Uint8Array): Uint8Array[] | undefined {
   return reader.isDone() && events.length > 0 ? events : undefined
 }
 
-export type SyncEffect =
-  | { type: 'send'; frame: Frame }
-  /** Send the proofs against these devices and these events of the log (delivery indices), then call streamed(). */
-  | { type: 'stream'; proofs: DeviceTag[]; ns: number[] }
-  | { type: 'receive'; events: Uint8Array[] }
-  | { type: 'addresses'; addresses: Uint8Array[] }
-  | { type: 'forkSuspected'; tag: DeviceTag }
-  | { type: 'peerClock'; wallClockMs: number; incarnation: Uint8Array }
-  /** Both sides have sent all they had. */
-  | { type: 'finish' }
-  | { type: 'fail'; reason: 'refused' | 'bad-frame' | 'unexpected-frame' }
-
-/** One session after the peer's proof has been checked: start() once, then receive() each frame, hello included. */
-export class SyncSession {
-  readonly #history: History
-  readonly #addresses: Uint8Array[]
-  readonly #sha256: Sha256
-  #hello: Hello
-  #comparison: Comparison | undefined
-  #theirForks: ReadonlySet<DeviceTag> | undefined
-  #helloReceived = false
-  #clockReceived = false
-  #endSent = false
-  #endReceived = false
-
-  constructor(history: History, sha256: Sha256, hello: Omit<Hello, 'digest'>, addresses: Uint8Array[]) {
-    this.#history = history
-    this.#sha256 = sha256
-    this.#hello = { ...hello, digest: history.digest(sha256) }
-    this.#addresses = addresses.slice(0, MAX_ADDRESSES)
-  }
-
-  start(): SyncEffect[] {
-    return [{ type: 'send', frame: { type: 'hello', ...this.#hello } }]
-  }
-
-  receive(frame: Frame): SyncEffect[] {
-    const expected = this.#helloReceived
-      ? !this.#endReceived
-      : frame.type === 'hello' || frame.type === 'refuse'
-    if (!expected) return [{ type: 'fail', reason: 'unexpected-frame' }]
-    switch (frame.type) {
-      case 'refuse':
-        return [{ type: 'fail', reason: 'refused' }]
-      case 'hello':
-        if (this.#helloReceived) return [{ type: 'fail', reason: 'unexpected-frame' }]
-        this.#helloReceived = true
-        return this.#afterHello(frame)
-      case 'addresses':
-        return [{ type: 'addresses', addresses: frame.addresses }]
-      case 'forks':
-        if (this.#theirForks || this.#clockReceived) return [{ type: 'fail', reason: 'unexpected-frame' }]
-        this.#theirForks = new Set(frame.tags)
-        return []
-      case 'clock':
-        if (this.#clockReceived || !this.#comparison) return [{ type: 'fail', reason: 'unexpected-frame' }]
-        this.#clockReceived = true
-        return this.#afterClock(frame.tips, this.#comparison)
-      case 'events':
-        return [{ type: 'receive', events: frame.events }]
-      case 'end':
-        this.#endReceived = true
-        return this.#endSent ? [{ type: 'finish' }] : []
-    }
-  }
-
-  /** Everything of the last stream effect has been sent. */
-  streamed(): SyncEffect[] {
-    this.#endSent = true
-    const end: SyncEffect = { type: 'send', frame: { type: 'end' } }
-    return this.#endReceived ? [end, { type: 'finish' }] : [end]
-  }
-
-  #afterHello(theirs: Hello): SyncEffect[] {
-    const { wallClockMs, incarnation } = theirs
-    const effects: SyncEffect[] = [
-      { type: 'peerClock', wallClockMs, incarnation },
-      { type: 'send', frame: { type: 'addresses', addresses: this.#addresses } },
-    ]
-    if (equalBytes(theirs.digest, this.#hello.digest)) return [...effects, ...this.streamed()]
-    const hellos = [this.#hello, theirs].map((hello) => encodeFrame({ type: 'hello', ...hello }))
-    const [first, second] = hellos.sort((a, b) => (toHex(a) < toHex(b) ? -1 : 1))
-    const comparison = new Comparison(this.#history, this.#sha256(concat([first!, second!])))
-    this.#comparison = comparison
-    const tags = this.#history.forks.tags.slice(0, MAX_FORKS_LISTED)
-    if (tags.length > 0) effects.push({ type: 'send', frame: { type: 'forks', tags } })
-    return [...effects, { type: 'send', frame: { type: 'clock', tips: comparison.tips() } }]
-  }
-
-  #afterClock(tips: Tip[], comparison: Comparison): SyncEffect[] {
-    const theirForks = this.#theirForks ?? new Set()
-    const { c, m, suspects } = comparison.missing(tips, theirForks)
-    const proofs = this.#history.forks.tags.filter((tag) => !theirForks.has(tag))
-    return [
-      ...suspects.map((tag) => ({ type: 'forkSuspected' as const, tag })),
-      { type: 'stream', proofs, ns: [...c, ...m].map(({ n }) => n) },
-    ]
-  }
-}
-
 function readFrame(reader: Reader): Frame | undefined {
   switch (reader.byte()) {
     case TYPE.hello:
@@ -206,13 +162,25 @@ function readFrame(reader: Reader): Frame | undefined {
       return readForks(reader)
     case TYPE.clock:
       return readClock(reader)
+    case TYPE.plan:
+      return readPlan(reader)
+    case TYPE.want:
+      return readWant(reader)
+    case TYPE.count:
+      return { type: 'count', count: reader.varint() }
     case TYPE.events:
       return {
         type: 'events',
         events: readBlocks(reader, Number.MAX_SAFE_INTEGER, MAX_EVENT_SIZE_BYTES),
       }
+    case TYPE.newest:
+      return { type: 'newest', limit: reader.varint(MAX_WINDOW_EVENTS) }
+    case TYPE.window:
+      return { type: 'window', events: readBlocks(reader, MAX_WINDOW_EVENTS, MAX_EVENT_SIZE_BYTES) }
     case TYPE.end:
       return { type: 'end' }
+    case TYPE.ask:
+      return readAsk(reader)
     default:
       return undefined
   }
@@ -235,6 +203,40 @@ function readClock(reader: Reader): Frame | undefined {
     tips.push({ tag, chain, seq, fingerprint: reader.uint32() })
   }
   return { type: 'clock', tips }
+}
+
+function readPlan(reader: Reader): Frame | undefined {
+  const controls = reader.varint()
+  const slices: { to: Hlc; count: number }[] = []
+  for (let left = reader.varint(MAX_SLICES), last = -1n; left > 0 && !reader.failed; left--) {
+    const [to, count] = [reader.uint64(), reader.varint()]
+    if (to <= last || count === 0) return undefined
+    slices.push({ to, count })
+    last = to
+  }
+  return { type: 'plan', controls, slices }
+}
+
+function readWant(reader: Reader): Frame | undefined {
+  const chain = CHAINS[reader.byte()]
+  const [from, to, atLeast] = [reader.uint64(), reader.uint64(), reader.varint()]
+  return chain && from <= to ? { type: 'want', chain, from, to, atLeast } : undefined
+}
+
+function readAsk(reader: Reader): Frame | undefined {
+  const proof = reader.bytes(32)
+  const ranges: Range[] = []
+  for (let count = reader.varint(MAX_MISSING_RANGES); count > 0 && !reader.failed; count--) {
+    const tag = reader.hex(8)
+    const chain = CHAINS[reader.byte()]
+    const [from, to] = [reader.varint(), reader.varint()]
+    if (!chain || from === 0 || to < from) return undefined
+    ranges.push({ tag, chain, from, to })
+  }
+  const heads: EventId[] = []
+  for (let count = reader.varint(MAX_MISSING_HEADS); count > 0 && !reader.failed; count--)
+    heads.push(reader.hex(32))
+  return { type: 'ask', proof, ranges, heads }
 }
 
 function writeBlocks(writer: Writer, blocks: readonly Uint8Array[]): void {

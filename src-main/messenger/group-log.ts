@@ -41,12 +41,18 @@ export interface GroupLogParts extends EngineParts {
 export interface Taken {
   /** About forwarding. */
   verdict: Verdict
-  /** The author of each event that is worth it. */
+  /** The author of each event that is worth forwarding. */
   news: DeviceTag[]
   /** Resolves when what they caused is on disk. */
   written: Promise<void>
   /** How many were refused for what they are. */
   refused: number
+  /** How many were refused for the state of this device, which may pass. */
+  passing: number
+  /** How many were here. */
+  duplicates: number
+  /** How many wait for their past. */
+  waiting: number
 }
 
 export interface Delivered {
@@ -148,7 +154,7 @@ export class GroupLog {
 
   #take(arrivals: readonly Arrival[], from: string, now: Moment): Taken {
     if (this.#failure) throw this.#failure
-    let refused = 0
+    const counts = { refused: 0, passing: 0, duplicates: 0, waiting: 0 }
     let isNews = false
     const news: DeviceTag[] = []
     let isBad = false
@@ -158,7 +164,7 @@ export class GroupLog {
         effects.push(effect)
         if (effect.type === 'fork' || effect.type === 'show') isNews = true
         // What was refused a moment ago, as an event, was the first half of the proof.
-        if (effect.type === 'fork' && 'bytes' in effect.proof[0]) refused--
+        if (effect.type === 'fork' && 'bytes' in effect.proof[0]) counts.refused--
         // What a forked device goes on to write is not handed on.
         if (
           (effect.type === 'deliver' || effect.type === 'wait') &&
@@ -167,15 +173,21 @@ export class GroupLog {
           isNews = true
           news.push(effect.event.tag)
         }
-        if (effect.type !== 'refuse' || isPassing(effect.reason)) continue
-        refused++
+        if (effect.type === 'wait') counts.waiting++
+        if (effect.type === 'duplicate') counts.duplicates++
+        if (effect.type !== 'refuse') continue
+        if (isPassing(effect.reason)) {
+          counts.passing++
+          continue
+        }
+        counts.refused++
         if (isProvablyBad(effect.reason)) isBad = true
       }
     return {
       verdict: isBad ? 'reject' : isNews ? 'accept' : 'ignore',
       news,
       written: this.#carryOut(effects),
-      refused,
+      ...counts,
     }
   }
 

@@ -5,7 +5,7 @@
  */
 import type { GroupId } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
-import { ascii, concat, fromHex, Reader, toHex, Writer } from '../core/bytes.ts'
+import { ascii, concat, equalBytes, fromHex, Reader, toHex, Writer } from '../core/bytes.ts'
 import { MAX_ADDRESS_SIZE_BYTES, MAX_ADDRESSES } from '../core/limits.ts'
 import type { Crypto, KeyPair } from '../crypto/crypto.ts'
 
@@ -33,6 +33,15 @@ export const inviteKeyOf = (secret: Uint8Array, { sha256, keyPair }: Crypto): Ke
 /** Bound to both authenticated ends of the link, so that it is of no use on any other. from, to: peer keys. */
 export const helloProof = (secret: Uint8Array, from: string, to: string, { sha256 }: Crypto): Uint8Array =>
   sha256(concat([ascii('tapri-hello-1'), secret, fromHex(from), fromHex(to)]))
+
+/** Whether the peer at the end `from` of the link has shown the proof to the end `to`. */
+export const isHelloProof = (
+  proof: Uint8Array,
+  secret: Uint8Array,
+  from: string,
+  to: string,
+  crypto: Crypto,
+): boolean => equalBytes(proof, helloProof(secret, from, to, crypto))
 
 export function encodeMembership({ group, secret, readN, addresses }: Membership): Uint8Array {
   const writer = new Writer().hex(group).bytes(secret).varint(readN)

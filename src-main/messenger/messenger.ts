@@ -151,6 +151,8 @@ export class Messenger {
       onPeerClock: (peer, offsetMs) => this.#clock.note(peer, offsetMs),
       onAdmitted: (group, peer) => this.#links.setAdmitted(group, peer, 'admitted'),
       onSynchronised: (group, peer) => this.#synchronised(group, peer),
+      onProgress: (group, progress) => this.#groups.get(group)?.group.noteProgress(progress),
+      onWindow: (group, events, peer) => this.#groups.get(group)?.group.noteWindow(events, peer),
       onForkSuspected: () => this.#counters.forksSuspected++,
       onFault: (peer, reason) => this.#counters.refuse(reason, peer),
     })
@@ -513,14 +515,21 @@ export class Messenger {
     for (const peer of this.#links.admitted(open.log.group)) this.#syncing.start(open.log.group, peer)
   }
 
+  /** The sources of what waits, and then two more peers, for what it lacks; then everybody for everything. */
   #ask(id: GroupId, width: 'source' | 'more' | 'all', sources: string[]): void {
+    const open = this.#groups.get(id)
+    if (!open) return
     const admitted = this.#links.admitted(id)
     const others = this.#shuffled(admitted.filter((peer) => !sources.includes(peer)))
     const asked =
       width === 'source'
         ? admitted.filter((peer) => sources.includes(peer))
         : others.slice(0, width === 'more' ? 2 : others.length)
-    for (const peer of asked.length > 0 ? asked : admitted) this.#syncing.start(id, peer)
+    const missing = open.log.engine.missing()
+    const isKnown = missing.ranges.length + missing.heads.length > 0
+    for (const peer of asked.length > 0 ? asked : admitted)
+      if (width === 'all' || !isKnown) this.#syncing.start(id, peer)
+      else this.#syncing.ask(id, peer, missing)
   }
 
   #syncWithAnyone(): void {

@@ -1,14 +1,21 @@
 /**
- * Runs sync sessions over streams, one at a time per peer and group, whoever began it. Reading and sending go on side by side, or two full peers would wait for each other.
+ * Which sync sessions run: one at a time per peer and group, whoever began it. The sessions of a group with several peers
+ * share what there is to fetch (core/catch-up.ts).
  */
 import type { GroupId } from '../api/contract.ts'
+import { CatchUp, type Progress } from '../core/catch-up.ts'
 import type { Moment } from '../core/engine.ts'
-import { EVENTS_FRAME_SIZE_BYTES, MAX_REJECTED_PER_SESSION, MAX_SESSIONS_PER_PEER } from '../core/limits.ts'
-import { decodeFrame, encodeFrame, SyncSession, type Frame, type SyncEffect } from '../core/sync.ts'
+import { MAX_MISSING_EVENTS, MAX_SESSIONS_PER_PEER, SLICE_TIMEOUT_MS } from '../core/limits.ts'
+import { eventsOf, type Missing } from '../core/missing.ts'
+import type { SyncSession } from '../core/sync-session.ts'
+import { encodeFrame, type Frame } from '../core/sync.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import type { FrameStream, Network, PeerKey } from '../network/network.ts'
-import type { GroupLog, Taken } from './group-log.ts'
-import { helloProof } from './membership.ts'
+import { batches, Fault, Frames, type SyncFault } from './frames.ts'
+import type { GroupLog } from './group-log.ts'
+import { Intake } from './intake.ts'
+import { helloProof, isHelloProof } from './membership.ts'
+import { Session } from './session.ts'
 import type { Time } from './time.ts'
 
 /** What a session needs to know about a group. */
@@ -31,30 +38,27 @@ export interface SyncParts {
   onAdmitted(group: GroupId, peer: PeerKey): void
   /** Both sides have given all they had. */
   onSynchronised(group: GroupId, peer: PeerKey): Promise<void>
+  /** How far a long catch-up has come; undefined when it is over. */
+  onProgress(group: GroupId, progress: Progress | undefined): void
+  /** The newest events of the timeline, before the history that leads to them: as a peer sent them, nothing is checked. */
+  onWindow(group: GroupId, events: Uint8Array[], peer: PeerKey): void
   onForkSuspected(): void
   /** A session ended for a reason that is the peer's. */
   onFault(peer: PeerKey, reason: SyncFault): void
 }
 
-export type SyncFault =
-  'bad-frame' | 'unexpected-frame' | 'not-admitted' | 'too-many-refused' | 'too-many-sessions'
-
-const FIRST_FRAME_TIMEOUT_MS = 10_000
-const MAX_SENT_FRAMES_WAITING = 64
-/** Events taken in before the event loop turns: some 10 ms. */
-const EVENTS_PER_TURN = 64
-/** Signatures of so many turns are verified while the turn before them is taken in. */
-const TURNS_AHEAD = 2
+/** What the sessions of one group share. */
+interface Shared {
+  catchUp: CatchUp<SyncSession>
+  sessions: Map<SyncSession, Session>
+  /** What the sessions have seen of catchUp.version. */
+  version: number
+  progress: Progress | undefined
+  /** The slice that everybody waits for, until it is given to another peer. */
+  turn: { slice: object; cancel: () => void } | undefined
+}
 
 const slotOf = (group: GroupId, peer: PeerKey): string => `${group} ${peer}`
-
-class Fault extends Error {
-  readonly reason: SyncFault
-  constructor(reason: SyncFault) {
-    super(reason)
-    this.reason = reason
-  }
-}
 
 export class Syncing {
   readonly #parts: SyncParts
@@ -63,7 +67,10 @@ export class Syncing {
   /** How many sessions the other side began, by slot. */
   readonly #answered = new Map<string, number>()
   readonly #again = new Set<string>()
+  /** Questions for what is missing that have not been answered, by slot. */
+  readonly #asking = new Set<string>()
   readonly #streams = new Set<FrameStream>()
+  readonly #shared = new Map<GroupId, Shared>()
   #stopped = false
 
   constructor(parts: SyncParts) {
@@ -75,11 +82,25 @@ export class Syncing {
     const slot = slotOf(group, peer)
     if (this.#stopped) return
     if (this.#initiated.has(slot) || this.#answered.has(slot)) return void this.#again.add(slot)
-    const session = this.#initiate(group, peer).finally(() => {
+    const session = this.#withStream(peer, (stream, frames) => this.#converse(stream, frames, group))
+    const over = session.finally(() => {
       this.#initiated.delete(slot)
       this.#startAgain(group, peer)
     })
-    this.#initiated.set(slot, session)
+    this.#initiated.set(slot, over)
+  }
+
+  /**
+   * Asks a peer for what is missing, beside any session. Nothing while it has not answered the last question, and while
+   * much is on its way anyway.
+   */
+  ask(group: GroupId, peer: PeerKey, missing: Missing): void {
+    const slot = slotOf(group, peer)
+    if (this.#stopped || this.#asking.has(slot) || this.#shared.get(group)?.progress) return
+    this.#asking.add(slot)
+    void this.#withStream(peer, (stream, frames) => this.#ask(stream, frames, group, missing)).finally(() =>
+      this.#asking.delete(slot),
+    )
   }
 
   /** Answers a stream that a peer opened. Never throws. */
@@ -89,12 +110,13 @@ export class Syncing {
     await this.#run(stream, async (frames) => {
       const first = await frames.next()
       if (!first) throw new Error('ended before it began')
-      if (first.type !== 'hello') throw new Fault('bad-frame')
+      if (first.type !== 'hello' && first.type !== 'ask') throw new Fault('bad-frame')
       const admittedTo = this.#groupWith(peer, first.proof)
       if (!admittedTo) {
         await stream.send(encodeFrame({ type: 'refuse' }))
         throw new Fault('not-admitted')
       }
+      if (first.type === 'ask') return this.#answerAsk(stream, this.#parts.groups.get(admittedTo)!.log, first)
       // Both began at once, and would give each other everything twice: the smaller key's session goes first.
       const own = this.#initiated.get(slotOf(admittedTo, peer))
       if (own && this.#parts.network.self < peer) await own
@@ -102,7 +124,7 @@ export class Syncing {
         throw new Fault('too-many-sessions')
       group = admittedTo
       this.#countAnswered(group, peer, 1)
-      return { group, first }
+      await this.#converse(stream, frames, group, first)
     })
     if (group === undefined) return
     this.#countAnswered(group, peer, -1)
@@ -111,6 +133,7 @@ export class Syncing {
 
   stop(): void {
     this.#stopped = true
+    for (const { turn } of this.#shared.values()) turn?.cancel()
     for (const stream of this.#streams) stream.abort('the app is closing')
   }
 
@@ -125,25 +148,25 @@ export class Syncing {
     if (this.#again.delete(slotOf(group, peer))) this.start(group, peer)
   }
 
-  async #initiate(group: GroupId, peer: PeerKey): Promise<void> {
+  async #withStream(
+    peer: PeerKey,
+    talk: (stream: FrameStream, frames: Frames) => Promise<void>,
+  ): Promise<void> {
     let stream: FrameStream
     try {
       stream = await this.#parts.network.openStream(peer)
     } catch {
       return
     }
-    await this.#run(stream, () => Promise.resolve({ group, first: undefined }))
+    await this.#run(stream, (frames) => talk(stream, frames))
   }
 
-  async #run(
-    stream: FrameStream,
-    admit: (frames: Frames) => Promise<{ group: GroupId; first: Frame | undefined }>,
-  ): Promise<void> {
+  /** Lets it talk, and sees to the end of the stream. */
+  async #run(stream: FrameStream, talk: (frames: Frames) => Promise<void>): Promise<void> {
     this.#streams.add(stream)
     try {
       const frames = new Frames(stream, this.#parts.time)
-      const { group, first } = await admit(frames)
-      await this.#converse(stream, frames, group, first)
+      await talk(frames)
       await stream.close()
       // The other side closes when it has taken in everything: only then is its clock worth asking for again.
       if (await frames.next()) throw new Fault('unexpected-frame')
@@ -156,175 +179,86 @@ export class Syncing {
   }
 
   async #converse(stream: FrameStream, frames: Frames, id: GroupId, first?: Frame): Promise<void> {
-    const { groups, network, crypto, incarnation, now, addresses } = this.#parts
-    const { peer } = stream
-    const group = groups.get(id)
+    const group = this.#parts.groups.get(id)
     if (!group) return
     const { log, secret } = group
     await log.flushed()
-    const encoder = new TextEncoder()
-    const session = new SyncSession(
-      log.engine.history,
-      crypto.sha256,
-      {
-        proof: helloProof(secret, network.self, peer, crypto),
-        incarnation,
-        wallClockMs: now().nowMs,
-      },
-      addresses().map((address) => encoder.encode(address)),
-    )
-    let refused = 0
-    let finished = false
-    const arriving: Promise<Taken>[] = []
-    const takeIn = async (limit: number): Promise<void> => {
-      while (arriving.length > limit) {
-        const outcome = await arriving.shift()!
-        refused += outcome.refused
-        if (refused > MAX_REJECTED_PER_SESSION) throw new Fault('too-many-refused')
-        await outcome.written
-      }
+    const shared = this.#sharedOf(id)
+    const session = new Session({
+      ...this.#parts,
+      id,
+      log,
+      secret,
+      stream,
+      frames,
+      catchUp: shared.catchUp,
+      onChange: () => this.#changed(id, shared),
+    })
+    shared.sessions.set(session.machine, session)
+    try {
+      if (await session.run(first)) this.#again.add(slotOf(id, stream.peer))
+    } finally {
+      if (session.isStuck) this.#again.add(slotOf(id, stream.peer))
+      shared.sessions.delete(session.machine)
     }
-    const sending = new SendQueue(stream)
-    const carryOut = async (effects: SyncEffect[]): Promise<void> => {
-      for (const effect of effects) {
-        if (effect.type === 'send') sending.push([encodeFrame(effect.frame)])
-        else if (effect.type === 'stream')
-          sending.run(async (send) => {
-            const streamed = async function* () {
-              yield* await log.readProofs(effect.proofs)
-              yield* log.readMany(effect.ns)
-            }
-            for await (const events of batches(streamed()))
-              await send(encodeFrame({ type: 'events', events }))
-            await carryOut(session.streamed())
-          })
-        else if (effect.type === 'receive') {
-          for (let i = 0; i < effect.events.length; i += EVENTS_PER_TURN) {
-            arriving.push(log.receive(effect.events.slice(i, i + EVENTS_PER_TURN), peer, now))
-            // A newcomer knows nobody's key until the first events are taken in.
-            await takeIn(log.engine.roster.groupName ? TURNS_AHEAD : 0)
-          }
-        } else if (effect.type === 'addresses') {
-          const decoder = new TextDecoder()
-          this.#parts.onAddresses(
-            id,
-            effect.addresses.map((address) => decoder.decode(address)),
-          )
-        } else if (effect.type === 'peerClock')
-          this.#parts.onPeerClock(peer, effect.wallClockMs - now().nowMs)
-        else if (effect.type === 'forkSuspected') this.#parts.onForkSuspected()
-        else if (effect.type === 'finish') finished = true
-        else if (effect.reason === 'refused') throw new Fault('not-admitted')
-        else throw new Fault(effect.reason)
-      }
+  }
+
+  #sharedOf(id: GroupId): Shared {
+    let shared = this.#shared.get(id)
+    if (!shared) {
+      const catchUp = new CatchUp<SyncSession>()
+      shared = { catchUp, sessions: new Map(), version: 0, progress: undefined, turn: undefined }
+      this.#shared.set(id, shared)
     }
-    await carryOut(session.start())
-    for (let frame = first ?? (await frames.next()); frame; frame = await frames.next()) {
-      if (frame.type === 'hello') {
-        if (!this.#isProof(secret, peer, frame.proof)) throw new Fault('not-admitted')
-        this.#parts.onAdmitted(id, peer)
-      }
-      if (frame.type !== 'events') await takeIn(0)
-      await Promise.race([carryOut(session.receive(frame)), sending.failed])
-      if (frame.type === 'end') break
+    return shared
+  }
+
+  /** Lets sessions go on that waited for another, and takes note of how far it is. */
+  #changed(id: GroupId, shared: Shared): void {
+    const { catchUp, sessions } = shared
+    while (shared.version !== catchUp.version) {
+      shared.version = catchUp.version
+      for (const session of sessions.values()) session.resume()
     }
-    await takeIn(0)
-    await sending.done()
-    if (finished) await this.#parts.onSynchronised(id, peer)
+    const { progress, turn } = catchUp
+    if (progress?.done !== shared.progress?.done || progress?.total !== shared.progress?.total)
+      this.#parts.onProgress(id, progress)
+    shared.progress = progress
+    if (turn?.slice === shared.turn?.slice) return
+    shared.turn?.cancel()
+    const giveUp = () => turn && sessions.get(turn.peer)?.abort('others wait')
+    shared.turn = turn && {
+      slice: turn.slice,
+      cancel: this.#parts.time.after(SLICE_TIMEOUT_MS, () => void giveUp()),
+    }
+  }
+
+  async #ask(stream: FrameStream, frames: Frames, id: GroupId, missing: Missing): Promise<void> {
+    const { network, crypto, groups, now } = this.#parts
+    const group = groups.get(id)
+    if (!group) return
+    const proof = helloProof(group.secret, network.self, stream.peer, crypto)
+    await stream.send(encodeFrame({ type: 'ask', proof, ...missing }))
+    const intake = new Intake(group.log, stream.peer, now)
+    let left = MAX_MISSING_EVENTS
+    for (let frame = await frames.next(); frame && frame.type !== 'end'; frame = await frames.next()) {
+      if (frame.type === 'refuse') throw new Fault('not-admitted')
+      if (frame.type !== 'events' || (left -= frame.events.length) < 0) throw new Fault('unexpected-frame')
+      await intake.take(frame.events)
+    }
+  }
+
+  async #answerAsk(stream: FrameStream, log: GroupLog, missing: Missing): Promise<void> {
+    const entries = eventsOf(missing, log.engine.history)
+    for await (const events of batches(log.readMany(entries.map(({ n }) => n))))
+      await stream.send(encodeFrame({ type: 'events', events }))
+    await stream.send(encodeFrame({ type: 'end' }))
   }
 
   #groupWith(peer: PeerKey, proof: Uint8Array): GroupId | undefined {
-    for (const [id, { secret }] of this.#parts.groups) if (this.#isProof(secret, peer, proof)) return id
+    const { crypto, network, groups } = this.#parts
+    for (const [id, { secret }] of groups)
+      if (isHelloProof(proof, secret, peer, network.self, crypto)) return id
     return undefined
-  }
-
-  #isProof(secret: Uint8Array, peer: PeerKey, proof: Uint8Array): boolean {
-    const { crypto, network } = this.#parts
-    return Buffer.from(proof).equals(helloProof(secret, peer, network.self, crypto))
-  }
-}
-
-/** Frames of a stream, decoded one by one; undefined at its end. */
-class Frames {
-  readonly #frames: AsyncIterator<Uint8Array>
-  readonly #time: Time
-  #isFirst = true
-
-  constructor(stream: FrameStream, time: Time) {
-    this.#time = time
-    this.#frames = stream.frames[Symbol.asyncIterator]()
-  }
-
-  async next(): Promise<Frame | undefined> {
-    const { done, value } = await (this.#isFirst
-      ? inTime(this.#frames.next(), this.#time)
-      : this.#frames.next())
-    this.#isFirst = false
-    if (done) return undefined
-    const frame = decodeFrame(value)
-    if (!frame) throw new Fault('bad-frame')
-    return frame
-  }
-}
-
-/** Sends in order, beside the reading. */
-class SendQueue {
-  readonly #stream: FrameStream
-  #tail: Promise<void> = Promise.resolve()
-  #waiting = 0
-  readonly #failure = Promise.withResolvers<never>()
-
-  constructor(stream: FrameStream) {
-    this.#stream = stream
-    this.failed.catch(() => {})
-  }
-
-  /** Rejects when something could not be sent. */
-  get failed(): Promise<never> {
-    return this.#failure.promise
-  }
-
-  push(frames: Uint8Array[]): void {
-    if (++this.#waiting > MAX_SENT_FRAMES_WAITING) throw new Fault('unexpected-frame')
-    this.run(async (send) => {
-      this.#waiting--
-      for (const frame of frames) await send(frame)
-    })
-  }
-
-  run(task: (send: (frame: Uint8Array) => Promise<void>) => Promise<void>): void {
-    this.#tail = this.#tail.then(() => task((frame) => this.#stream.send(frame)))
-    this.#tail.catch((error: unknown) => this.#failure.reject(error))
-  }
-
-  /** Everything, also what was added while waiting, has been sent. */
-  async done(): Promise<void> {
-    for (let tail; tail !== this.#tail;) await (tail = this.#tail)
-  }
-}
-
-async function* batches(events: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array[]> {
-  let batch: Uint8Array[] = []
-  let sizeBytes = 0
-  for await (const event of events) {
-    if (batch.length > 0 && sizeBytes + event.length > EVENTS_FRAME_SIZE_BYTES) {
-      yield batch
-      batch = []
-      sizeBytes = 0
-    }
-    batch.push(event)
-    sizeBytes += event.length
-  }
-  if (batch.length > 0) yield batch
-}
-
-/** Fails when the other side says nothing at all. */
-async function inTime<T>(promise: Promise<T>, time: Time): Promise<T> {
-  const late = Promise.withResolvers<never>()
-  const cancel = time.after(FIRST_FRAME_TIMEOUT_MS, () => late.reject(new Error('no first frame in time')))
-  try {
-    return await Promise.race([promise, late.promise])
-  } finally {
-    cancel()
   }
 }

@@ -13,10 +13,10 @@ import {
 } from '../../src-main/core/event.ts'
 import type { Entry, History } from '../../src-main/core/history.ts'
 import { MAX_HIDDEN_PER_DEVICE } from '../../src-main/core/limits.ts'
-import { decodeFrame, encodeFrame, SyncSession, type SyncEffect } from '../../src-main/core/sync.ts'
 import { timelineKey } from '../../src-main/core/timeline.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 import { at, makeWorld, reasons, START_MS, type Person } from '../helpers/people.ts'
+import { makeSyncer, open, talk } from '../helpers/sync.ts'
 
 /** In the order of joining: each entrance acknowledges those before it. */
 const NAMES = ['alice', 'mallory', 'mike', 'carol', 'bob']
@@ -85,37 +85,19 @@ const hexDigest = ({ engine }: Person) => Buffer.from(engine.history.digest(cryp
 
 /** One sync session, frames and all. */
 function sync(a: Device, b: Device, archive: Map<EventId, Uint8Array>): void {
-  const ends = [a, b].map((device, i) => ({
-    device,
-    queue: [] as Uint8Array[],
-    session: new SyncSession(
-      device.engine.history,
-      crypto.sha256,
-      { proof: new Uint8Array(32), incarnation: new Uint8Array(8).fill(i), wallClockMs: START_MS + i },
-      [],
-    ),
-  }))
-  const carryOut = (end: (typeof ends)[0], effects: SyncEffect[]) => {
-    const { queue } = ends.find((other) => other !== end)!
-    const { device, session } = end
-    for (const effect of effects)
-      if (effect.type === 'send') queue.push(encodeFrame(effect.frame))
-      else if (effect.type === 'receive') for (const bytes of effect.events) device.take(bytes)
-      else if (effect.type === 'stream') {
-        const events = [
-          ...effect.proofs.flatMap((tag) => device.proofs.get(tag)!),
-          ...effect.ns.map((n) => archive.get(device.engine.history.log[n - 1]!.id)!),
-        ]
-        if (events.length > 0) queue.push(encodeFrame({ type: 'events', events }))
-        carryOut(end, session.streamed())
-      } else expect(effect.type).not.toBe('fail')
-  }
-  for (const end of ends) carryOut(end, end.session.start())
-  while (ends.some(({ queue }) => queue.length > 0))
-    for (const end of ends) {
-      const frame = end.queue.shift()
-      if (frame) carryOut(end, end.session.receive(decodeFrame(frame)!))
-    }
+  const [near, far] = [a, b].map(({ engine, take, proofs }) =>
+    makeSyncer({
+      history: engine.history,
+      take,
+      read: (portion) => [
+        ...portion.proofs.flatMap((tag) => proofs.get(tag)!),
+        ...portion.entries.map(({ id }) => archive.get(id)!),
+      ],
+    }),
+  )
+  const ends = open(near!, far!)
+  talk(...ends)
+  for (const { effects } of ends) expect(effects.at(-1)).toMatchObject({ type: 'finish' })
 }
 
 /** Everybody with everybody, until all show the same. */

@@ -1,6 +1,7 @@
 /** Bounds of the engine that no other test reaches. */
 import { describe, expect, test } from 'vitest'
 import { bind, controlFrontier } from '../../src-main/core/citations.ts'
+import { CatchUp } from '../../src-main/core/catch-up.ts'
 import { Engine } from '../../src-main/core/engine.ts'
 import { commitTo, decodeEvent, encodeEvent, KIND, type Event } from '../../src-main/core/event.ts'
 import { Future, Refused, Strangers } from '../../src-main/core/held.ts'
@@ -22,7 +23,8 @@ import {
   MAX_TIPS_PER_FORKED_CHAIN,
 } from '../../src-main/core/limits.ts'
 import { encodeCreate } from '../../src-main/core/members.ts'
-import { decodeFrame, encodeFrame, SyncSession, type Frame } from '../../src-main/core/sync.ts'
+import { SyncSession } from '../../src-main/core/sync-session.ts'
+import { decodeFrame, encodeFrame, type Frame } from '../../src-main/core/sync.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 import { MAX_FRAME_SIZE_BYTES } from '../../src-main/network/network.ts'
 import { at, makeWorld, START_MS } from '../helpers/people.ts'
@@ -54,7 +56,8 @@ function unsigned(device: number, seq: number, { branch = 0, kind = KIND.message
 /** What a session says of itself, after it heard the greeting of somebody who has nothing. */
 function framesOf(history: History, addresses: Uint8Array[] = []): Frame[] {
   const hello = { proof: new Uint8Array(32), incarnation: new Uint8Array(8), wallClockMs: 0 }
-  const session = new SyncSession(history, crypto.sha256, hello, addresses)
+  const catchUp = new CatchUp<SyncSession>()
+  const session = new SyncSession({ history, sha256: crypto.sha256, hello, addresses, catchUp })
   const effects = session.receive({ type: 'hello', ...hello, digest: new Uint8Array(32) })
   return effects.flatMap((effect) => (effect.type === 'send' ? [effect.frame] : []))
 }

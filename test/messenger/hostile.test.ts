@@ -13,9 +13,15 @@ import {
   type EventFields,
 } from '../../src-main/core/event.ts'
 import { hlcAt } from '../../src-main/core/hlc.ts'
-import { MAX_REJECTED_PER_SESSION, MAX_SESSIONS_PER_PEER } from '../../src-main/core/limits.ts'
+import {
+  MAX_LOOKS_PER_EVENT,
+  MAX_PASSING_PER_SESSION,
+  MAX_REJECTED_PER_SESSION,
+  MAX_SESSIONS_PER_PEER,
+  SLICE_EVENTS,
+} from '../../src-main/core/limits.ts'
 import { encodeCreate, encodeJoin } from '../../src-main/core/members.ts'
-import { encodeFrame } from '../../src-main/core/sync.ts'
+import { encodeFrame, type Frame } from '../../src-main/core/sync.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 import { encodeMessage } from '../../src-main/messenger/content.ts'
 import { decodeInvite, helloProof, topicOf } from '../../src-main/messenger/membership.ts'
@@ -129,6 +135,17 @@ function erinsNext(change: Partial<EventFields>): Uint8Array {
 function batchOf(bytes: Uint8Array): Uint8Array {
   const { event } = decodeEvent(bytes, scene.group, crypto.sha256) as { event: Event }
   return encodeBatch([event], crypto.sha256)
+}
+
+/** A session in which mallory offers some events, and sends them as if she had been asked. */
+function handingOver(mallory: RudeLibp2p, events: Uint8Array[]): Uint8Array[] {
+  const slices = [{ to: 2n ** 64n - 1n, count: events.length }]
+  const frames: Frame[] = [
+    { type: 'plan', controls: 0, slices },
+    { type: 'count', count: events.length },
+    { type: 'events', events },
+  ]
+  return [hello(mallory), ...frames.map(encodeFrame)]
 }
 
 /** A first event of mallory's own chain. */
@@ -268,12 +285,19 @@ describe('a sync session', () => {
 
   test.each([...NO_EVENTS, ...EVENTS])('%s is counted as %s', async (_, reason, make) => {
     const { mallory, stream } = await openStream()
-    await say(stream, hello(mallory), encodeFrame({ type: 'events', events: [make(mallory)] }))
+    await say(stream, ...handingOver(mallory, [make(mallory)]))
     await expectUnharmed(mallory, { [reason]: 1 })
   })
 
   const clock = encodeFrame({ type: 'clock', tips: [] })
   const end = encodeFrame({ type: 'end' })
+  const two = [Uint8Array.of(9), Uint8Array.of(9)]
+  const events = encodeFrame({ type: 'events', events: two })
+  const window = encodeFrame({ type: 'window', events: two })
+  const count = encodeFrame({ type: 'count', count: 1 })
+  const plan = encodeFrame({ type: 'plan', controls: 0, slices: [{ to: 1n, count: 1 }] })
+  const want = encodeFrame({ type: 'want', chain: 'm', from: 0n, to: 1n, atLeast: 1_000 })
+  const ask = encodeFrame({ type: 'ask', proof: new Uint8Array(32), ranges: [], heads: [] })
   test.each<[string, string, (mallory: RudeLibp2p) => Uint8Array[]]>([
     ['random bytes', 'bad-frame', () => [randomBytes(1_000)]],
     ['an empty frame', 'bad-frame', () => [new Uint8Array(0)]],
@@ -290,6 +314,26 @@ describe('a sync session', () => {
     ['random bytes after the greeting', 'bad-frame', (mallory) => [hello(mallory), randomBytes(1_000)]],
     ['a frame of unknown type', 'bad-frame', (mallory) => [hello(mallory), Uint8Array.of(99)]],
     ['a second clock', 'unexpected-frame', (mallory) => [hello(mallory), clock, clock]],
+    ['events that nobody asked for', 'unexpected-frame', (mallory) => [hello(mallory), events]],
+    ['a window that nobody asked for', 'unexpected-frame', (mallory) => [hello(mallory), window]],
+    ['a promise without a question', 'unexpected-frame', (mallory) => [hello(mallory), count]],
+    ['a second plan', 'unexpected-frame', (mallory) => [hello(mallory), plan, plan]],
+    ['a question before the clocks', 'unexpected-frame', (mallory) => [hello(mallory), want]],
+    ['a question for what is missing in between', 'unexpected-frame', (mallory) => [hello(mallory), ask]],
+    [
+      'questions without end',
+      'unexpected-frame',
+      (mallory) => [
+        hello(mallory),
+        clock,
+        ...Array<Uint8Array>(MAX_LOOKS_PER_EVENT * 2 * SLICE_EVENTS).fill(want),
+      ],
+    ],
+    [
+      'more than was promised',
+      'unexpected-frame',
+      (mallory) => [...handingOver(mallory, [Uint8Array.of(9)]).slice(0, -1), events],
+    ],
     ['a clock longer than its bytes', 'bad-frame', (mallory) => [hello(mallory), Uint8Array.of(4, 9, 9)]],
     [
       'an oversized event',
@@ -317,7 +361,7 @@ describe('a sync session', () => {
   test('a session with too many bad events is ended', async () => {
     const { mallory, stream } = await openStream()
     const events = Array.from({ length: MAX_REJECTED_PER_SESSION + 1 }, () => Uint8Array.of(9))
-    await say(stream, hello(mallory), encodeFrame({ type: 'events', events }), end)
+    await say(stream, ...handingOver(mallory, events), end)
     await expectUnharmed(mallory, { 'unknown-version': events.length, 'too-many-refused': 1 })
   })
 
@@ -334,6 +378,21 @@ describe('a sync session', () => {
     expect(await last.received).toHaveLength(0)
     for (const one of [stream, ...others]) await say(one, end)
     await expectUnharmed(mallory, { 'too-many-sessions': 1 })
+  })
+
+  test('a session is ended after too much that this device cannot take now', async () => {
+    const { mallory, stream } = await openStream()
+    const event = mallorysFirst(mallory, KIND.message, encodeMessage({ text: 'hi' }))
+    const count = MAX_PASSING_PER_SESSION + 1
+    const slices = [{ to: 2n ** 64n - 1n, count }]
+    const frames: Frame[] = [
+      { type: 'plan', controls: 0, slices },
+      { type: 'count', count },
+    ]
+    for (let left = count; left > 0; left -= 500)
+      frames.push({ type: 'events', events: Array<Uint8Array>(Math.min(500, left)).fill(event) })
+    await say(stream, hello(mallory), ...frames.map(encodeFrame), end)
+    await expectUnharmed(mallory, { 'unknown-device': count, 'too-many-refused': 1 })
   })
 
   test('a clock of devices that nobody knows is answered, and harmless', async () => {

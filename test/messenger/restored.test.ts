@@ -115,6 +115,29 @@ test('windows are told when a message that they show is hidden by a fork', async
   expect(await texts(alice, group)).toEqual([])
 })
 
+test('a folder that lost its store is a new device, and catches up when it is invited again', async () => {
+  const { alice, bob, folder, group, post } = await makeScene()
+  await post(bob, 'one')
+  await post(alice, 'two')
+  const device = await deviceOf(bob)
+  await bob.close()
+  await rm(join(folder, 'store'), { recursive: true })
+  const empty = await open(folder, 'bob')
+  expect(await deviceOf(empty)).not.toBe(device)
+  await empty.commands.joinGroup(await alice.commands.createInvite({ group }))
+  await isJoined(empty)
+  await until(empty, async () => (await texts(empty, group)).length === 2)
+  await post(empty, 'three')
+  expect(await texts(alice, group)).toEqual(['one', 'two', 'three'])
+  expect(await texts(empty, group)).toEqual(['one', 'two', 'three'])
+  const people: Person[] = (await groupOf(alice)).people
+  expect(people.map(({ name, forked }) => [name, forked])).toEqual([
+    ['alice', false],
+    ['bob', false],
+    ['bob', false],
+  ])
+})
+
 test('a key without the store that it belongs to is not used again', async () => {
   const { bob, folder } = await makeScene()
   const device = await deviceOf(bob)

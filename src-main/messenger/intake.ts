@@ -1,0 +1,54 @@
+/** Takes in what one stream brings, a little at a time; fails when too much of it is refused. */
+import type { Outcome } from '../core/catch-up.ts'
+import type { Moment } from '../core/engine.ts'
+import { MAX_PASSING_PER_SESSION, MAX_REJECTED_PER_SESSION } from '../core/limits.ts'
+import type { PeerKey } from '../network/network.ts'
+import { Fault } from './frames.ts'
+import type { GroupLog, Taken } from './group-log.ts'
+
+/** Events taken in before the event loop turns: some 10 ms. */
+const EVENTS_PER_TURN = 64
+/** Signatures of so many turns are verified while the turn before them is taken in. */
+const TURNS_AHEAD = 2
+
+export class Intake {
+  readonly #log: GroupLog
+  readonly #peer: PeerKey
+  readonly #now: () => Moment
+  #refused = 0
+  #passing = 0
+
+  constructor(log: GroupLog, peer: PeerKey, now: () => Moment) {
+    this.#log = log
+    this.#peer = peer
+    this.#now = now
+  }
+
+  /** Resolves when they are on disk. */
+  async take(events: readonly Uint8Array[]): Promise<Outcome> {
+    const outcome = { news: events.length, waiting: 0 }
+    const arriving: Promise<Taken>[] = []
+    const takeIn = async (limit: number): Promise<void> => {
+      while (arriving.length > limit) {
+        const { refused, passing, duplicates, waiting, written } = await arriving.shift()!
+        outcome.news -= refused + passing + duplicates
+        outcome.waiting += waiting
+        this.#refused += refused
+        this.#passing += passing
+        if (this.#refused > MAX_REJECTED_PER_SESSION || this.#passing > MAX_PASSING_PER_SESSION)
+          throw new Fault('too-many-refused')
+        await written
+      }
+    }
+    for (let i = 0; i < events.length; i += EVENTS_PER_TURN) {
+      const taken = this.#log.receive(events.slice(i, i + EVENTS_PER_TURN), this.#peer, this.#now)
+      // It is looked at below, unless something before it ends the session.
+      taken.catch(() => {})
+      arriving.push(taken)
+      // A newcomer knows nobody's key until the first events are taken in.
+      await takeIn(this.#log.engine.roster.groupName ? TURNS_AHEAD : 0)
+    }
+    await takeIn(0)
+    return outcome
+  }
+}
