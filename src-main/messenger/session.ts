@@ -44,6 +44,7 @@ export class Session {
   readonly #waiting: Waiting[] = []
   #waitingBytes = 0
   #isTaking = false
+  #taking: Promise<void> = Promise.resolve()
   #room = Promise.withResolvers<void>()
   #finish: (SyncEffect & { type: 'finish' }) | undefined
   /** Resolves when both sides have what they wanted; rejects when it failed. */
@@ -86,6 +87,8 @@ export class Session {
         await this.#makeRoom()
         if (this.#finish) break
       }
+      // What came before the end of the stream is taken in, and judged.
+      await this.#taking
       await this.#sending.done()
       if (this.#finish?.isWhole) await onSynchronised(id, this.#peer)
       return this.#finish?.again ?? false
@@ -200,7 +203,8 @@ export class Session {
   #takeIn(): void {
     if (this.#isTaking) return
     this.#isTaking = true
-    this.#takeAll().catch((error: unknown) => this.#over.reject(error))
+    this.#taking = this.#takeAll()
+    this.#taking.catch((error: unknown) => this.#over.reject(error))
   }
 
   #wake(): void {

@@ -111,7 +111,7 @@ test('a member who falls silent is replaced, and no other is read far ahead mean
   const time: Time = {
     ...systemTime,
     after: (delayMs, task) => {
-      if (delayMs !== SLICE_TIMEOUT_MS) return systemTime.after(delayMs, task)
+      if (delayMs !== SLICE_TIMEOUT_MS || !isSilent) return systemTime.after(delayMs, task)
       // Others wait: time flies once they can get no more.
       let isCancelled = false
       void full.promise.then(() => {
