@@ -132,8 +132,7 @@ export class CatchUp<Peer> {
     const place = this.#slices.find((one) => one === slice)
     if (place?.holder === peer) {
       place.unfit.add(peer)
-      place.holder = undefined
-      place.news = 0
+      free(place)
     }
     this.version++
   }
@@ -176,8 +175,7 @@ export class CatchUp<Peer> {
     if (this.#controlsHolder === peer) this.#controls = undefined
     for (const slice of this.#slices)
       if (slice.holder === peer && !slice.isDone) {
-        slice.holder = undefined
-        slice.news = 0
+        free(slice)
       }
     this.version++
     const mayHaveMore = peer !== this.#leader && this.#done > 0 && !this.#isBroken
@@ -210,4 +208,11 @@ export class CatchUp<Peer> {
     this.#isBroken = false
     this.#windowAsked = false
   }
+}
+
+/** It may be given to another peer; what came of it is here, and a peer that begins now does not offer it again. */
+function free(slice: Slice & { holder?: unknown }): void {
+  slice.holder = undefined
+  slice.atLeast = Math.max(1, slice.atLeast - slice.news)
+  slice.news = 0
 }

@@ -168,3 +168,12 @@ test('peers other than the leader may have more, once something came', () => {
   bring(catchUp, 'bob', next(catchUp, 'bob'))
   expect([catchUp.leave('bob'), catchUp.leave('carol')]).toEqual([false, true])
 })
+
+test('of a slice that came in part, only the rest is asked for', () => {
+  const catchUp = new CatchUp<string>()
+  for (const peer of ['bob', 'carol']) catchUp.join(peer, plan(2))
+  const first = next(catchUp, 'bob')
+  catchUp.take('bob', first, { news: 7, waiting: 0 })
+  catchUp.leave('bob')
+  expect(catchUp.next('carol')).toMatchObject({ from: 0n, atLeast: 3 })
+})
