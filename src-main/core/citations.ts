@@ -47,7 +47,7 @@ export function bind(
 }
 
 /**
- * The tips that an own event cites: heads that the own previous event does not cover, but nothing of forked devices.
+ * The tips that an own event cites: heads that the own previous event does not cover.
  * With more than MAX_DEPS, the oldest, but first one that covers the event this one answers.
  */
 export function tipsToCite(
@@ -56,8 +56,7 @@ export function tipsToCite(
   history: History,
   clocks: Clocks,
 ): Dot[] {
-  const { heads, forks } = history
-  const tips = [...heads.values()].filter((head) => head !== previous && !forks.has(head.tag))
+  const tips = [...history.heads.values()].filter((head) => head !== previous)
   const oldestFirst = tips.sort((a, b) => (a.hlc < b.hlc ? -1 : a.hlc > b.hlc ? 1 : a.tag < b.tag ? -1 : 1))
   const target = covers === undefined ? undefined : history.get(covers)
   if (tips.length > MAX_DEPS && target) {
@@ -70,10 +69,9 @@ export function tipsToCite(
     .sort((a, b) => (a.tag < b.tag ? -1 : 1))
 }
 
-/** Ids of the control events that no other cites, but nothing of forked devices: at most MAX_CONTROL_HEADS, the oldest. */
-export function controlFrontier({ controlHeads, forks }: History): EventId[] {
+/** Ids of the control heads: at most MAX_CONTROL_HEADS, the oldest. */
+export function controlFrontier({ controlHeads }: History): EventId[] {
   return [...controlHeads.values()]
-    .filter((head) => !forks.has(head.tag))
     .sort((a, b) => (a.hlc < b.hlc ? -1 : 1))
     .slice(0, MAX_CONTROL_HEADS)
     .map((entry) => entry.id)

@@ -147,10 +147,13 @@ export class Engine {
     const checked = this.#check(event)
     if ('reason' in checked) return checked
     const { tag, kind, seq } = event
-    if (this.history.at(tag, chainOf(kind), seq)) this.history.forks.add(tag)
+    const { forks } = this.history
+    const { version } = forks
+    if (this.history.at(tag, chainOf(kind), seq)) forks.add(tag)
     const entry = this.#accept(event, checked.parents)
-    this.history.forks.noteDelivered(entry)
-    this.roster.refresh()
+    forks.noteDelivered(entry)
+    // Not for every event of a log: that would look through a roster of thousands each time.
+    if (forks.version !== version) this.roster.refresh()
     return { event, entry }
   }
 

@@ -19,7 +19,8 @@
  *    timeline, not in the roster, not handed on by gossip or sync, and (being cited by nobody) needed by nobody.
  * 5. So devices that have exchanged all proofs, and all events of members that never forked, show the same, whichever
  *    hidden events they happen to hold: Visible is the past of the events of members that never forked.
- * 6. Nobody who knows of a fork cites an event of that device again, so its tail stays hidden.
+ * 6. Nobody who knows of a fork cites an event of that device again, so its tail stays hidden. What only that device had
+ *    cited is cited instead: an answer never goes ahead of what its author had seen.
  *
  * Bounds: a forked device has at most MAX_HIDDEN_PER_DEVICE hidden events here. More are taken only while somebody
  * else's event waits for one of them; then sync brings it, and it does not stay hidden.
@@ -72,6 +73,7 @@ export class Forks {
       log.filter((entry) => this.#couldBeHidden(entry, tag) && this.isVisible(entry)),
     )
     this.#forked.add(tag)
+    this.#history.uncover()
     this.#acknowledged.clear()
     this.#hiddenOf.clear()
     this.version++

@@ -4,7 +4,8 @@
  * 1. log[i].n = i + 1, and everything an entry cites stands before it.
  * 2. A chain is gapless: chain(tag, c)[i].seq = i + 1. Where a device forked (core/fork.ts), its chain is a tree; then
  *    chain() holds of each place the event that was delivered first, and all() every one.
- * 3. heads are the message entries that no delivered message cites; controlHeads likewise for the control chain.
+ * 3. heads are the message entries that no delivered message depends on; controlHeads likewise for the control chain.
+ *    Devices that forked are left out on either side: nobody will cite what they wrote, so what only they cited is a head.
  */
 import type { DeviceTag, EventId } from '../api/contract.ts'
 import { Writer } from './bytes.ts'
@@ -59,6 +60,8 @@ export class History {
   /** The latest reading that was delivered. */
   latest: Hlc = 0n
   readonly #byId = new Map<EventId, Entry>()
+  /** Events of forked devices that somebody else's event of their chain depends on. */
+  readonly #covered = new Set<Entry>()
   readonly #devices = new Map<DeviceTag, GrowingDevice>()
   /** Sorted by tag. */
   readonly #sorted: GrowingDevice[] = []
@@ -153,10 +156,33 @@ export class History {
     this.log.push(entry)
     this.#byId.set(id, entry)
     if (hlc > this.latest) this.latest = hlc
-    const heads = chain === 'm' ? this.heads : this.controlHeads
-    for (const parent of parents) if (chainOf(parent.kind) === chain) heads.delete(parent.id)
-    heads.set(id, entry)
+    this.#cover(entry, parents)
     return entry
+  }
+
+  /** A device turned out to have forked: what it wrote covers nothing any longer by itself. One pass over the log. */
+  uncover(): void {
+    this.heads.clear()
+    this.controlHeads.clear()
+    this.#covered.clear()
+    for (const entry of this.log) this.#cover(entry, this.parentsOf(entry))
+  }
+
+  /** What an entry cites is no head any more; through events of forked devices it covers what these cite as well. */
+  #cover(entry: Entry, parents: readonly Entry[]): void {
+    const { forks } = this
+    if (forks.has(entry.tag)) return
+    const chain = chainOf(entry.kind)
+    const heads = chain === 'm' ? this.heads : this.controlHeads
+    heads.set(entry.id, entry)
+    const stack = [...parents]
+    for (let cited = stack.pop(); cited; cited = stack.pop()) {
+      if (chainOf(cited.kind) !== chain) continue
+      heads.delete(cited.id)
+      if (!forks.has(cited.tag) || this.#covered.has(cited)) continue
+      this.#covered.add(cited)
+      stack.push(...this.parentsOf(cited))
+    }
   }
 
   #isAmbiguous({ tag, kind, seq }: Entry): boolean {

@@ -221,6 +221,32 @@ describe('a fork', () => {
     expect(alice.say('so').deps).toEqual([{ tag: bob.tag, seq: 1 }])
   })
 
+  //  b1 ── m1      m1 and m1' stand in one place: alice cites neither, and must not forget b1
+  //        m1'
+  test('what only the device had cited is cited instead', () => {
+    const { alice, mallory, twin, bob, carol } = four()
+    const b1 = bob.say('hm')
+    mallory.hear(b1)
+    const [one, other] = [mallory.say('hm indeed'), twin.say('no')]
+    alice.hear(b1, one, other)
+    carol.hear(b1, other, one)
+    for (const { tag, say } of [alice, carol])
+      expect({ tag, deps: say('so', { covers: b1.id }).deps }).toEqual({
+        tag,
+        deps: [{ tag: bob.tag, seq: 1 }],
+      })
+  })
+
+  test('what somebody cites who did not know yet, covers what the device had cited', () => {
+    const { alice, mallory, twin, bob, carol } = four()
+    const b1 = bob.say('hm')
+    mallory.hear(b1)
+    const one = mallory.say('hm indeed')
+    carol.hear(b1, one)
+    alice.hear(b1, one, twin.say('no'), carol.say('indeed'))
+    expect(alice.say('so').deps).toEqual([{ tag: carol.tag, seq: 1 }])
+  })
+
   test('an answer brings back what it answers, once it arrives', () => {
     //  mallory  ┬─ m1             carol knows of the fork, and then hears that alice had answered m1
     //           └─ m1'
