@@ -11,9 +11,10 @@ import { basename, join } from 'node:path'
 import type { GroupId } from '../src-main/api/contract.ts'
 import type { Diagnostics } from '../src-main/api/operator.ts'
 import { ensureBuilt } from './build.ts'
+import { InputError, runCommand } from './command-line.ts'
 import { checkTraces, readTrace } from './demo/check-trace.ts'
 import { MAX_LOG_SIZE_BYTES, readConversation, type Conversation } from './demo/irc-log.ts'
-import { readOptions, USAGE, UsageError, type DemoOptions } from './demo/options.ts'
+import { readOptions, USAGE, type DemoOptions } from './demo/options.ts'
 import { Peer } from './demo/peer.ts'
 import { ProgressBar } from './demo/progress-bar.ts'
 import { Replay } from './demo/replay.ts'
@@ -22,12 +23,7 @@ import { isGood, makeReport, summary } from './demo/report.ts'
 const SAMPLE = join(import.meta.dirname, 'demo', 'sample.raw.txt')
 const MEET_TIMEOUT_MS = 60_000
 
-async function main(): Promise<number> {
-  const args = process.argv.slice(2)
-  if (args.includes('--help')) {
-    console.log(USAGE)
-    return 0
-  }
+async function main(args: string[]): Promise<number> {
   const options = readOptions(args)
   const conversation = await readLog(options)
   if (!options.exit) ensureBuilt()
@@ -189,10 +185,7 @@ function cast({ renamed }: Conversation, { peers, seed }: DemoOptions): (nick: s
   }
 }
 
-/** A sentence about the log. */
-class LogError extends Error {}
-
-/** Fails with LogError when there is nothing to replay in it. */
+/** Fails with InputError when there is nothing to replay in it. */
 async function readLog({ replay = SAMPLE, limit }: DemoOptions): Promise<Conversation> {
   const annotationFile = replay.replace(/(\.raw)?\.txt$/, '.annotation.txt')
   let log: Buffer
@@ -203,24 +196,17 @@ async function readLog({ replay = SAMPLE, limit }: DemoOptions): Promise<Convers
     log = await readFile(replay)
     if (annotationFile !== replay && existsSync(annotationFile)) annotation = await readFile(annotationFile)
   } catch (error) {
-    throw new LogError(`${replay} cannot be read: ${(error as Error).message}`)
+    throw new InputError(`${replay} cannot be read: ${(error as Error).message}`)
   }
-  if (log.length === 0) throw new LogError(`${replay} is empty: there is nothing to replay.`)
+  if (log.length === 0) throw new InputError(`${replay} is empty: there is nothing to replay.`)
   const conversation = readConversation(log, annotation, limit)
   const { lines, skipped } = conversation
   if (lines.length === 0)
-    throw new LogError(
+    throw new InputError(
       `${replay} is no chat log: not one of its ${skipped} lines has the form "[HH:MM] <nick> text".`,
     )
   if (skipped > 0) console.log(`Skipped ${skipped} lines that are in no known form.`)
   return conversation
 }
 
-try {
-  process.exitCode = await main()
-} catch (error) {
-  const isTheirs = error instanceof UsageError || error instanceof LogError
-  console.error(isTheirs ? error.message : error)
-  if (error instanceof UsageError) console.error(`\n${USAGE}`)
-  process.exitCode = 2
-}
+await runCommand(USAGE, main)

@@ -4,7 +4,7 @@
  */
 import { writeFile } from 'node:fs/promises'
 import { sodiumCrypto } from '../src-main/crypto/sodium.ts'
-import { UsageError } from './demo/options.ts'
+import { runCommand } from './command-line.ts'
 import { ProgressBar } from './demo/progress-bar.ts'
 import { Crowd } from './sim/crowd.ts'
 import { makeFastCrypto } from './sim/fast-crypto.ts'
@@ -17,6 +17,7 @@ import { OFFICE_PACE_MS } from './sim/workload.ts'
 type Found = Omit<
   Report,
   | 'members'
+  | 'online'
   | 'seed'
   | 'faults'
   | 'crypto'
@@ -26,12 +27,7 @@ type Found = Omit<
   | 'deliveriesPerCpuSecond'
 >
 
-async function main(): Promise<number> {
-  const args = process.argv.slice(2)
-  if (args.includes('--help')) {
-    console.log(USAGE)
-    return 0
-  }
+async function main(args: string[]): Promise<number> {
   const options = readOptions(args)
   const startMs = performance.now()
   const startCpu = process.cpuUsage()
@@ -40,6 +36,7 @@ async function main(): Promise<number> {
   const { user, system } = process.cpuUsage(startCpu)
   const report: Report = {
     members: options.members,
+    online: options.online,
     seed: options.seed,
     faults: [...options.faults],
     crypto: options.realCrypto ? 'real' : 'fast',
@@ -88,19 +85,19 @@ async function playMessengers(options: SimOptions): Promise<Found> {
     lost: verdict.lost + verdict.missing.length,
     identicalTimelines: verdict.identicalTimelines,
     pending: verdict.pending,
-    deliverP50Ms: latencyMs.p50,
-    deliverP99Ms: latencyMs.p99,
+    latencyMs,
     metadataBytesPerEvent: diagnostics[0]!.metadataBytes / diagnostics[0]!.delivered,
     worldHours: world.nowMs / 3_600_000,
   }
 }
 
 async function playEngines(options: SimOptions): Promise<Found> {
-  const { members, events, active, seed, faults, traceFolder, tracePeers } = options
+  const { members, online, events, active, seed, faults, traceFolder, tracePeers } = options
   const bar = new ProgressBar(process.stdout)
   const crowd = new Crowd({
     seed,
     members,
+    online,
     events,
     active,
     faults,
@@ -120,17 +117,13 @@ async function playEngines(options: SimOptions): Promise<Found> {
     lost: verdict.lost,
     identicalTimelines: verdict.identicalTimelines,
     pending: verdict.pending,
-    deliverP50Ms: figures.latencyMs.p50,
-    deliverP99Ms: figures.latencyMs.p99,
+    latencyMs: figures.latencyMs,
+    unorderedLatencyMs: figures.unorderedLatencyMs,
+    latencyRatio: figures.latencyRatio,
     metadataBytesPerEvent: figures.metadataBytes.mean,
     worldHours: crowd.agenda.nowMs / 3_600_000,
     engine: figures,
   }
 }
 
-try {
-  process.exitCode = await main()
-} catch (error) {
-  console.error(error instanceof UsageError ? `${error.message}\n\n${USAGE}` : error)
-  process.exitCode = 2
-}
+await runCommand(USAGE, main)

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { UsageError, whole } from '../command-line.ts'
 import type { Faults, Span } from './faults.ts'
 
 export interface DemoOptions {
@@ -35,9 +36,6 @@ export const USAGE = `npm run demo -- [options]
 
 const MAX_PEERS = 16
 const MAX_SPEED = 100_000
-
-/** A sentence for the person who typed it. */
-export class UsageError extends Error {}
 
 /** Fails with UsageError. */
 export function readOptions(args: string[]): DemoOptions {
@@ -110,13 +108,6 @@ function fraction(option: string, text: string): number {
   const value = text === '' ? NaN : Number(text)
   if (value >= 0 && value <= 1) return value
   throw new UsageError(`${option}: ${text} is no fraction from 0 to 1.`)
-}
-
-/** A whole number of the command line. Fails with UsageError. */
-export function whole(option: string, text: string, min: number, max: number): number {
-  const value = /^\d+$/.test(text) ? Number(text) : NaN
-  if (value >= min && value <= max) return value
-  throw new UsageError(`${option} must be a whole number from ${min} to ${max}.`)
 }
 
 function match(option: string, text: string, pattern: RegExp, shape: string): RegExpExecArray {

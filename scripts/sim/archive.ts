@@ -1,8 +1,11 @@
-/** Every event of a world once: numbered, decoded once for all peers, with what its author says about it. */
+/** Every event of a world once: numbered, decoded once for all peers, with what it cites. */
 import type { DeviceTag, EventId } from '../../src-main/api/contract.ts'
+import { equalBytes } from '../../src-main/core/bytes.ts'
 import {
   chainOf,
+  commitTo,
   decodeEvent,
+  type Chain,
   type DecodeResult,
   type Event,
   type Sha256,
@@ -14,15 +17,19 @@ export interface Filed extends Event {
   index: number
 }
 
+const NOWHERE: readonly number[] = []
+
 export class Archive {
   readonly events: Filed[] = []
-  /** When it was handed to the network or, never published, found in a log; world time. */
+  /** When it was handed to the network or, never published, could first be found in a log; world time. */
   readonly publishedMs: number[] = []
   readonly isHonest: boolean[] = []
+  /** Devices with different events in one place of a chain, whoever has seen them. */
+  readonly branching = new Set<DeviceTag>()
   /** Peers where it has been delivered, or will be without waiting; a bit each. */
   readonly #settled: Uint8Array[] = []
   readonly #parents: (readonly number[] | undefined)[] = []
-  readonly #places = new Map<string, number>()
+  readonly #places = new Map<string, number[]>()
   readonly #group: string
   readonly #peers: number
   readonly #sha256: Sha256
@@ -52,9 +59,18 @@ export class Archive {
     return result.event as Filed
   }
 
-  /** Numbers of the events that one of the message chain cites; undefined while one of them has not come up. */
+  get(id: EventId): Filed | undefined {
+    return this.#byId.get(id)
+  }
+
+  /** Numbers of the events that one cites, by its commitment; undefined while one of them has not come up. */
   parentsOf(event: number): readonly number[] | undefined {
     return (this.#parents[event] ??= this.#findParents(this.events[event]!))
+  }
+
+  /** Different events of one place, for each place where there are any. */
+  *siblings(): Generator<readonly number[]> {
+    for (const events of this.#places.values()) if (events.length > 1) yield events
   }
 
   settle(event: number, peer: number, isSettled: boolean): void {
@@ -68,17 +84,21 @@ export class Archive {
     return bits !== undefined && (bits[peer >> 3]! & (1 << (peer & 7))) !== 0
   }
 
-  #findParents({ tag, seq, deps, controlHeads }: Filed): number[] | undefined {
-    const dots = seq > 1 ? [{ tag, seq: seq - 1 }, ...deps] : deps
-    const parents = [
-      ...dots.map((dot) => this.#places.get(`${dot.tag} ${dot.seq}`)),
-      ...(controlHeads ?? []).map((id) => this.#byId.get(id)?.index),
-    ]
-    return parents.every((parent) => parent !== undefined) ? parents : undefined
+  #findParents({ tag, kind, seq, deps, controlHeads, commit }: Filed): number[] | undefined {
+    const heads = (controlHeads ?? []).map((id) => this.#byId.get(id)?.index)
+    if (!heads.every((head) => head !== undefined)) return undefined
+    const places = deps.map((dot) => this.#at('m', dot.tag, dot.seq))
+    if (seq > 1) places.unshift(this.#at(chainOf(kind), tag, seq - 1))
+    for (const cited of ways(places)) {
+      const ids = cited.map((parent) => this.events[parent]!.id)
+      const previous = seq > 1 ? ids.shift() : undefined
+      if (equalBytes(commit, commitTo(previous, ids, controlHeads, this.#sha256))) return [...cited, ...heads]
+    }
+    return undefined
   }
 
-  get(id: EventId): Filed | undefined {
-    return this.#byId.get(id)
+  #at(chain: Chain, tag: DeviceTag, seq: number): readonly number[] {
+    return this.#places.get(placeOf(chain, tag, seq)) ?? NOWHERE
   }
 
   /** The same event under another signature is the same event to every engine, and keeps its number. */
@@ -92,8 +112,10 @@ export class Archive {
     if (index === this.events.length) {
       this.events.push(filed)
       this.#byId.set(filed.id, filed)
-      const place = `${filed.tag} ${filed.seq}`
-      if (chainOf(filed.kind) === 'm' && !this.#places.has(place)) this.#places.set(place, index)
+      const place = placeOf(chainOf(filed.kind), filed.tag, filed.seq)
+      const others = this.#places.get(place)
+      if (others) this.branching.add(filed.tag)
+      this.#places.set(place, [...(others ?? []), index])
     }
     return { event: filed }
   }
@@ -104,4 +126,15 @@ export class Archive {
     if (known === undefined) this.#tags.set(tag, tag)
     return known ?? tag
   }
+}
+
+function placeOf(chain: Chain, tag: DeviceTag, seq: number): string {
+  return `${chain}${tag}${seq}`
+}
+
+/** One of each, in all ways. */
+function* ways(places: readonly (readonly number[])[]): Generator<number[]> {
+  const [first, ...rest] = places
+  if (!first) return void (yield [])
+  for (const one of first) for (const others of ways(rest)) yield [one, ...others]
 }

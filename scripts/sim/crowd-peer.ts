@@ -24,6 +24,7 @@ export interface CrowdPeerParts {
 export class CrowdPeer {
   readonly index: number
   readonly key: KeyPair
+  readonly tag: DeviceTag
   readonly name: string
   readonly incarnation: Uint8Array
   engine: Engine
@@ -36,10 +37,14 @@ export class CrowdPeer {
   /** Its power fails between the batch of the next event that it writes and its publication. */
   failsNext = false
   isTicking = false
+  /** It has been on since then, and on the side of the network where it is; world time. */
+  undisturbedSinceMs = 0
   /** What came and will be delivered without waiting, not yet shown to the engine: event, neighbour, time, time… */
   inbox: number[] = []
-  /** On its disk beside the log: per forked device two events of one place. */
-  readonly proofs = new Map<DeviceTag, { events: readonly [Uint8Array, Uint8Array] }>()
+  /** Numbers of the events that wait for earlier ones, and when they came; world time. */
+  readonly waitingSinceMs = new Map<number, number>()
+  /** On its disk beside the log: per forked device two events of one place, and how long the log was then. */
+  readonly proofs = new Map<DeviceTag, { events: readonly [Uint8Array, Uint8Array]; at: number }>()
   misdeed: Misdeed | undefined
   forger: Forger | undefined
   /** Calls of the engine: each event is to be decoded and verified once. */
@@ -51,10 +56,16 @@ export class CrowdPeer {
     this.#parts = parts
     this.index = parts.index
     this.key = parts.key
+    this.tag = parts.engineParts.self
     this.name = `peer ${parts.index}`
     this.incarnation = parts.incarnation
     this.engine = this.#makeEngine()
     this.clock = new ReferenceClock(parts.localMs)
+  }
+
+  /** Whether the others can have all that it has: what only a withholder still has, nobody gets. */
+  get isWitness(): boolean {
+    return this.misdeed !== 'withhold'
   }
 
   nowMs(): number {
@@ -69,6 +80,8 @@ export class CrowdPeer {
   restart(): void {
     this.life++
     this.failsNext = false
+    this.isTicking = false
+    this.waitingSinceMs.clear()
     this.engine = this.#makeEngine()
     this.clock = new ReferenceClock(this.#parts.localMs)
     this.catchUp = new CatchUp()

@@ -1,9 +1,17 @@
 /** Hostile members: they hold a key of the group, and write with it what no honest device would. */
 import type { DeviceTag, EventId, GroupId } from '../../src-main/api/contract.ts'
-import { commitTo, encodeEvent, KIND, type EventFields, type Sha256 } from '../../src-main/core/event.ts'
+import {
+  commitTo,
+  encodeEvent,
+  KIND,
+  type Event,
+  type EventFields,
+  type Sha256,
+} from '../../src-main/core/event.ts'
+import type { Entry } from '../../src-main/core/history.ts'
 import { hlcAt, type Hlc } from '../../src-main/core/hlc.ts'
 import { MAX_EVENT_SIZE_BYTES } from '../../src-main/core/limits.ts'
-import type { Tip } from '../../src-main/core/difference.ts'
+import type { Tip as ClockTip } from '../../src-main/core/difference.ts'
 import type { Frame } from '../../src-main/core/sync.ts'
 import { encodeMessage } from '../../src-main/messenger/content.ts'
 import type { Random } from './random.ts'
@@ -26,6 +34,8 @@ export const MISDEEDS = [
   'poison',
   /** Signs with a wrong key, commits to a past that never was, or dates before what it cites. */
   'forge',
+  /** Writes two events in one place of its chain, and goes on with both. */
+  'fork',
 ] as const
 export type Misdeed = (typeof MISDEEDS)[number]
 
@@ -41,23 +51,33 @@ export interface ForgerParts {
 
 const FLOOD = 40
 const POISON = 80
+const MAX_CITED = 8
+
+/** The end of a chain. */
+interface Tip {
+  seq: number
+  previous: EventId | undefined
+  hlc: Hlc
+}
+
+type Wanted = Tip & { commit?: Uint8Array; cited?: readonly Entry[] }
 
 /** Writes events of one device without any engine. */
 export class Forger {
   readonly #parts: ForgerParts
-  #seq = 0
-  #previous: EventId | undefined
-  #hlc: Hlc = 0n
+  #tip: Tip = { seq: 0, previous: undefined, hlc: 0n }
+  /** Of the other branch, when it forks. */
+  #twin = this.#tip
 
   constructor(parts: ForgerParts) {
     this.#parts = parts
   }
 
-  /** Bytes to hand out now. */
-  write(misdeed: Misdeed, nowMs: number): Uint8Array[] {
+  /** Bytes to hand out now; heads: what each of two branches is to cite. */
+  write(misdeed: Misdeed, nowMs: number, heads: readonly (readonly Entry[])[] = []): Uint8Array[] {
     const { random, aheadMs, sha256 } = this.#parts
     const now = hlcAt(nowMs)
-    const tip = { previous: this.#previous, seq: this.#seq, hlc: this.#hlc }
+    const tip = this.#tip
     switch (misdeed) {
       case 'ahead':
         return [this.#next(hlcAt(nowMs + random.between(...aheadMs)))]
@@ -73,20 +93,26 @@ export class Forger {
         return Array.from({ length: FLOOD }, () => this.#next(now))
       case 'poison': {
         const missing = tip.seq + 1 + random.between(1, 1_000)
-        const far = { commit: random.bytes(16), previous: undefined }
-        return Array.from({ length: POISON }, (_, i) => this.#encode({ seq: missing + i, hlc: now, ...far }))
+        const far = { hlc: now, commit: random.bytes(16), previous: undefined }
+        return Array.from({ length: POISON }, (_, i) => this.#encode({ seq: missing + i, ...far }).bytes)
       }
       case 'forge': {
-        const honest = this.#encode({ seq: tip.seq + 1, hlc: now, previous: tip.previous })
-        const wrong = honest.slice()
+        const next = { seq: tip.seq + 1, hlc: now, previous: tip.previous }
+        const wrong = this.#encode(next).bytes.slice()
         wrong[wrong.length - 1]! ^= 1
         const commit = sha256(random.bytes(8)).slice(0, 16)
         return [
           wrong,
-          this.#encode({ seq: tip.seq + 1, hlc: now, previous: tip.previous, commit }),
+          this.#encode({ ...next, commit }).bytes,
           this.#next(now),
-          this.#encode({ seq: this.#seq + 1, hlc: this.#hlc, previous: this.#previous }),
+          this.#encode({ ...this.#tip, seq: this.#tip.seq + 1 }).bytes,
         ]
+      }
+      case 'fork': {
+        const [near, far] = [this.#grow(tip, now, heads[0]), this.#grow(this.#twin, now, heads[1])]
+        this.#tip = near.tip
+        this.#twin = far.tip
+        return [near.bytes, far.bytes]
       }
       case 'withhold':
       case 'lie':
@@ -94,35 +120,39 @@ export class Forger {
     }
   }
 
-  /** The next event of the chain; it grows. */
+  /** The next event of the chain. */
   #next(wanted: Hlc): Uint8Array {
-    this.#hlc = wanted > this.#hlc ? wanted : this.#hlc + 1n
-    this.#seq++
-    return this.#encode({ seq: this.#seq, hlc: this.#hlc, previous: this.#previous }, true)
+    const { tip, bytes } = this.#grow(this.#tip, wanted)
+    this.#tip = tip
+    return bytes
   }
 
-  #encode(
-    {
-      seq,
-      hlc,
-      previous,
-      commit,
-    }: { seq: number; hlc: Hlc; previous: EventId | undefined; commit?: Uint8Array },
-    isNext = false,
-  ): Uint8Array {
+  /** Dated as wanted, as far as what comes before it allows. */
+  #grow(tip: Tip, wanted: Hlc, heads: readonly Entry[] = []): { tip: Tip; bytes: Uint8Array } {
+    const others = heads.filter((entry) => entry.tag !== this.#parts.tag).slice(0, MAX_CITED)
+    const cited = others.sort((a, b) => (a.tag < b.tag ? -1 : 1))
+    const hlc = [tip, ...cited].reduce(
+      (latest, past) => (past.hlc >= latest ? past.hlc + 1n : latest),
+      wanted,
+    )
+    const seq = tip.seq + 1
+    const { id, bytes } = this.#encode({ seq, hlc, previous: tip.previous, cited })
+    return { tip: { seq, hlc, previous: id }, bytes }
+  }
+
+  #encode({ seq, hlc, previous, commit, cited = [] }: Wanted): Event {
     const { group, tag, sha256, sign, random } = this.#parts
+    const ids = cited.map(({ id }) => id)
     const fields: EventFields = {
       kind: KIND.message,
       tag,
       seq,
       hlc,
-      deps: [],
-      commit: commit ?? commitTo(previous, [], undefined, sha256),
+      deps: cited.map((entry) => ({ tag: entry.tag, seq: entry.seq })),
+      commit: commit ?? commitTo(previous, ids, undefined, sha256),
       body: encodeMessage({ text: `${random.next()}` }),
     }
-    const event = encodeEvent(fields, group, sha256, sign)
-    if (isNext) this.#previous = event.id
-    return event.bytes
+    return encodeEvent(fields, group, sha256, sign)
   }
 }
 
@@ -131,7 +161,7 @@ export function twistFrame<F extends Frame>(frame: F, misdeed: Misdeed | undefin
   if (misdeed === 'withhold' && frame.type === 'events') return { ...frame, events: [] }
   if (misdeed !== 'lie') return frame
   if (frame.type === 'clock') {
-    const lieAbout = (tip: Tip): Tip => ({
+    const lieAbout = (tip: ClockTip): ClockTip => ({
       ...tip,
       seq: random.between(1, 2 * tip.seq),
       fingerprint: random.between(0, 0xffff_ffff),

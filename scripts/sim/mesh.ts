@@ -7,8 +7,8 @@ import { DUPLICATE_PROBABILITY, LOSS_PROBABILITY, type Faults } from './faults.t
 import type { Random } from './random.ts'
 
 const MEDIAN_HOP_MS = 60
-/** Of the logarithm: one hop in a hundred takes three times the median. */
-const HOP_SPREAD = 0.5
+/** Of the logarithm: one hop in a hundred takes more than six times the median. */
+const HOP_SPREAD = 0.8
 /** A power of two. What takes longer arrives then. */
 const WHEEL_MS = 16_384
 const DELAYS = 4_096

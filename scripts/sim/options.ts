@@ -1,9 +1,12 @@
 import { parseArgs } from 'node:util'
-import { UsageError, whole } from '../demo/options.ts'
+import { UsageError, whole } from '../command-line.ts'
 import { ALL_FAULTS, FAULTS, NO_FAULTS, type Fault, type Faults } from './faults.ts'
 
 export interface SimOptions {
+  /** In the roster. */
   members: number
+  /** Of them, those whose devices run. */
+  online: number
   events: number
   active: number
   seed: number
@@ -17,10 +20,15 @@ export interface SimOptions {
 
 /** Up to so many members run the whole messenger. */
 export const MAX_MESSENGERS = 20
+/** Of more members, only some have an engine each unless --online says otherwise: every engine holds the whole roster. */
+const MAX_ONLINE_BY_DEFAULT = 2_000
+const ONLINE_OF_MANY = 1_000
 
 export const USAGE = `npm run sim -- [options]
-  --members 500         how many members, each a device with an engine of its own (2 to 10000);
-                        up to ${MAX_MESSENGERS} of them run the whole messenger
+  --members 500         how many members the group has (2 to 10000); up to ${MAX_MESSENGERS} run the whole messenger,
+                        more an engine each
+  --online N            members whose devices run; the others entered once, stand in everybody's roster,
+                        and nothing of them runs (all of up to ${MAX_ONLINE_BY_DEFAULT} members, else ${ONLINE_OF_MANY})
   --events 50000        what they write, all in all (1 to 1000000)
   --active 200          members who write at the busiest hour
   --seed 42             draws everything: the same seed gives the same run
@@ -39,6 +47,7 @@ export function readOptions(args: string[]): SimOptions {
       args,
       options: {
         members: { type: 'string', default: '500' },
+        online: { type: 'string' },
         events: { type: 'string', default: '50000' },
         active: { type: 'string', default: '200' },
         seed: { type: 'string', default: '42' },
@@ -53,15 +62,19 @@ export function readOptions(args: string[]): SimOptions {
     throw new UsageError((error as Error).message)
   }
   const members = whole('--members', values.members, 2, 10_000)
+  const least = Math.min(members, MAX_MESSENGERS + 1)
+  const usual = members > MAX_ONLINE_BY_DEFAULT ? ONLINE_OF_MANY : members
+  const online = values.online === undefined ? usual : whole('--online', values.online, least, members)
   return {
     members,
+    online,
     events: whole('--events', values.events, 1, 1_000_000),
-    active: Math.min(members, whole('--active', values.active, 1, 10_000)),
+    active: Math.min(online, whole('--active', values.active, 1, 10_000)),
     seed: whole('--seed', values.seed, 0, 0xffff_ffff),
     faults: readFaults(values.faults),
     realCrypto: values['real-crypto'],
     traceFolder: values.trace,
-    tracePeers: Math.min(members, whole('--trace-peers', values['trace-peers'], 1, 10_000)),
+    tracePeers: Math.min(online, whole('--trace-peers', values['trace-peers'], 1, 10_000)),
     reportFile: values.report,
   }
 }

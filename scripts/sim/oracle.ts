@@ -2,44 +2,38 @@
  * Watches a crowd and knows nothing of the engine: it reads what events cite, and counts. Every delivery is judged when
  * it happens.
  *
- * 1. A chain is delivered without a gap, and an event after all that it cites.
- * 2. What an honest event cites, and what that cites, is exactly what its author had delivered: nothing is forgotten and
- *    nothing claimed. The oracle has clocks of its own for that. Events that cite as many as they can are left out.
+ * 1. An event is delivered once, and after all that it cites: its device's previous event, its dots, its control heads.
+ *    Which event is meant, where a device forked, the commitment tells; one that fits nothing is not delivered.
+ * 2. What an honest event cites, and what that cites, is exactly what its author had delivered of members that never
+ *    forked: nothing is forgotten and nothing claimed. The oracle has clocks of its own for that. Events that cite as
+ *    many as they can are left out.
  * 3. Dates grow along citations, so that sorting by date, device, chain and number keeps every order there is.
+ * 4. Shown is what members wrote that never forked, and all of its past; of the others' nothing else.
  */
 import type { DeviceTag } from '../../src-main/api/contract.ts'
+import { chainOf } from '../../src-main/core/event.ts'
 import { MAX_DEPS } from '../../src-main/core/limits.ts'
 import type { Archive } from './archive.ts'
 
 const MAX_SENTENCES = 20
-const FIRST_CONTROL_KIND = 0x40
-/** Clocks of this many numbers are affordable; in larger worlds the second rule is not checked. */
-const MAX_CLOCK_CELLS = 100_000_000
+/** Clocks of this many numbers are affordable; in larger worlds the second rule is checked of the first events only. */
+const MAX_CLOCK_CELLS = 200_000_000
 
-/** What one event says of itself and its past, as numbers. */
-interface Fact {
-  device: number
-  isControl: boolean
-  seq: number
-  hlc: bigint
-  /** Device, seq, device, seq… */
-  dots: number[]
-  /** Numbers of cited control events; -1 for what nobody knows. */
-  heads: number[]
-}
-
-/** What one peer has delivered: its log as it would be on disk, and per device how far. */
+/** What one peer has delivered: its log as it would be on disk, and how far of each device that writes messages. */
 export class Delivered {
   log = new Uint32Array(64)
   length = 0
   readonly messages: Uint32Array
-  readonly controls: Uint32Array
   /** A bit per event. */
   has = new Uint8Array(64)
 
-  constructor(devices: number) {
-    this.messages = new Uint32Array(devices)
-    this.controls = new Uint32Array(devices)
+  constructor(writers: number) {
+    this.messages = new Uint32Array(writers)
+  }
+
+  /** Numbers of the events, in order. */
+  get events(): Uint32Array {
+    return this.log.subarray(0, this.length)
   }
 }
 
@@ -48,14 +42,19 @@ export class Oracle {
   readonly violations: string[] = []
   violationCount = 0
   readonly #archive: Archive
-  readonly #devices = new Map<DeviceTag, number>()
-  readonly #facts: Fact[] = []
+  /** Whoever wrote a message, numbered as they appear. */
+  readonly #writers = new Map<DeviceTag, number>()
+  readonly #tags: DeviceTag[] = []
+  /** Of each event, its author's number; -1 for control events. */
+  readonly #writerOf: number[] = []
   readonly #clocks: Uint16Array[] = []
+  #clockCells = 0
+  readonly #peerCount: number
 
-  constructor(archive: Archive, tags: readonly DeviceTag[], peers: number) {
+  constructor(archive: Archive, peers: number) {
     this.#archive = archive
-    for (const [i, tag] of tags.entries()) this.#devices.set(tag, i)
-    this.peers = Array.from({ length: peers }, () => new Delivered(tags.length))
+    this.#peerCount = peers
+    this.peers = Array.from({ length: peers }, () => new Delivered(peers))
   }
 
   violate(peer: number, sentence: string): void {
@@ -66,37 +65,30 @@ export class Oracle {
   /** A peer handed this event on. */
   delivered(peer: number, event: number): void {
     const here = this.peers[peer]!
-    const { device, isControl, seq, dots, heads } = this.#fact(event)
-    const chains = isControl ? here.controls : here.messages
     if (bit(here.has, event)) this.violate(peer, `event ${event} was delivered twice`)
-    if (!(chains[device]! + 1 === seq))
-      this.violate(peer, `event ${event} is number ${seq} of its chain and came after ${chains[device]}`)
-    else chains[device] = seq
-    for (let i = 0; i < dots.length; i += 2)
-      if (!(here.messages[dots[i]!]! >= dots[i + 1]!))
-        this.violate(
-          peer,
-          `event ${event} came before number ${dots[i + 1]} of device ${dots[i]}, which it cites`,
-        )
-    for (const head of heads)
-      if (!bit(here.has, head)) this.violate(peer, `event ${event} came before the control event it cites`)
+    const parents = this.#archive.parentsOf(event)
+    if (!parents) this.violate(peer, `event ${event} was delivered and commits to a past that does not exist`)
+    else
+      for (const parent of parents)
+        if (!bit(here.has, parent))
+          this.violate(peer, `event ${event} came before event ${parent}, which it cites`)
+    const writer = this.#writer(event)
+    if (writer >= 0)
+      here.messages[writer] = Math.max(here.messages[writer]!, this.#archive.events[event]!.seq)
     append(here, event)
   }
 
   /** A peer wrote this event; it has been delivered to itself. */
   written(peer: number, event: number): void {
-    const fact = this.#fact(event)
-    const here = this.peers[peer]!
-    if (fact.isControl || fact.dots.length >= 2 * MAX_DEPS || !this.#keepsClocks) return
+    const { deps } = this.#archive.events[event]!
+    if (this.#writer(event) < 0 || deps.length >= MAX_DEPS || this.#clockCells >= MAX_CLOCK_CELLS) return
+    const { messages } = this.peers[peer]!
     const clock = this.#clockOf(event)
-    for (let device = 0; device < clock.length; device++)
-      if (clock[device] !== here.messages[device]) {
-        const [cites, had] = [clock[device], here.messages[device]]
-        return this.violate(
-          peer,
-          `event ${event} covers ${cites} of device ${device}, and its author had ${had}`,
-        )
-      }
+    for (const [writer, tag] of this.#tags.entries()) {
+      const [cites, had] = [clock[writer], messages[writer]]
+      if (cites === had || this.#archive.branching.has(tag)) continue
+      return this.violate(peer, `event ${event} covers ${cites} of device ${tag}, and its author had ${had}`)
+    }
   }
 
   /** A peer lost the end of its log. */
@@ -104,9 +96,8 @@ export class Oracle {
     const here = this.peers[peer]!
     for (; here.length > length; here.length--) {
       const event = here.log[here.length - 1]!
-      const { device, isControl, seq } = this.#fact(event)
-      const chains = isControl ? here.controls : here.messages
-      chains[device] = seq - 1
+      const writer = this.#writer(event)
+      if (writer >= 0) here.messages[writer] = this.#archive.events[event]!.seq - 1
       here.has[event >> 3]! &= ~(1 << (event & 7))
     }
   }
@@ -115,99 +106,81 @@ export class Oracle {
     return bit(this.peers[peer]!.has, event)
   }
 
+  /** Of these events of one peer's log those that every screen must show, when these devices have forked. */
+  visible(events: Uint32Array, forked: ReadonlySet<DeviceTag>): Set<number> {
+    const visible = new Set<number>()
+    // From the end: whoever cites an event comes after it.
+    for (const event of events.toReversed()) {
+      if (!forked.has(this.#archive.events[event]!.tag)) visible.add(event)
+      if (visible.has(event)) for (const parent of this.#archive.parentsOf(event) ?? []) visible.add(parent)
+    }
+    return visible
+  }
+
   /** Numbers of all shown events among these, in the order in which every screen must show them. */
   timeline(events: Iterable<number>, isShown: (kind: number) => boolean): number[] {
-    const shown = [...events].filter((event) => isShown(this.#archive.events[event]!.kind))
-    const tags = [...this.#devices.keys()]
+    const filed = this.#archive.events
+    const shown = [...events].filter((event) => isShown(filed[event]!.kind))
     return shown.sort((x, y) => {
-      const [a, b] = [this.#fact(x), this.#fact(y)]
+      const [a, b] = [filed[x]!, filed[y]!]
       if (a.hlc !== b.hlc) return a.hlc < b.hlc ? -1 : 1
-      if (a.device !== b.device) return tags[a.device]! < tags[b.device]! ? -1 : 1
-      if (a.isControl !== b.isControl) return a.isControl ? -1 : 1
-      return a.seq - b.seq
+      if (a.tag !== b.tag) return a.tag < b.tag ? -1 : 1
+      if (chainOf(a.kind) !== chainOf(b.kind)) return chainOf(a.kind) === 'c' ? -1 : 1
+      return a.seq - b.seq || (a.id < b.id ? -1 : 1)
     })
   }
 
   /** Whether each of these stands after everything that it cites. */
   isLinearExtension(timeline: readonly number[]): boolean {
     const place = new Map(timeline.map((event, i) => [event, i]))
-    const bySeq = new Map<number, number>()
-    const slot = (device: number, isControl: boolean, seq: number) =>
-      (device * 2 + Number(isControl)) * 2 ** 32 + seq
-    for (const event of timeline) {
-      const { device, isControl, seq } = this.#fact(event)
-      bySeq.set(slot(device, isControl, seq), event)
-    }
-    return timeline.every((event, i) => {
-      const { device, isControl, seq, dots, heads } = this.#fact(event)
-      const cited = [bySeq.get(slot(device, isControl, seq - 1)), ...heads]
-      for (let k = 0; k < dots.length; k += 2) cited.push(bySeq.get(slot(dots[k]!, false, dots[k + 1]!)))
-      return cited.every((one) => one === undefined || (place.get(one) ?? -1) < i)
-    })
+    return timeline.every((event, i) =>
+      this.#archive.parentsOf(event)?.every((parent) => (place.get(parent) ?? -1) < i),
+    )
   }
 
-  get #keepsClocks(): boolean {
-    return this.#archive.events.length * this.#devices.size < MAX_CLOCK_CELLS
+  #writer(event: number): number {
+    return (this.#writerOf[event] ??= this.#findWriter(event))
   }
 
-  #fact(event: number): Fact {
-    const known = this.#facts[event]
-    if (known) return known
-    const { tag, kind, seq, hlc, deps, controlHeads } = this.#archive.events[event]!
-    const device = (of: DeviceTag) => this.#devices.get(of) ?? -1
-    return (this.#facts[event] = {
-      device: device(tag),
-      isControl: kind >= FIRST_CONTROL_KIND,
-      seq,
-      hlc,
-      dots: deps.flatMap((dot) => [device(dot.tag), dot.seq]),
-      heads: (controlHeads ?? []).map((id) => this.#archive.get(id)?.index ?? -1),
-    })
+  #findWriter(event: number): number {
+    const { tag, kind } = this.#archive.events[event]!
+    if (chainOf(kind) === 'c') return -1
+    const known = this.#writers.get(tag)
+    if (known !== undefined) return known
+    this.#writers.set(tag, this.#tags.length)
+    return this.#tags.push(tag) - 1
   }
 
-  /** How far each device's messages go in the past of this one, itself included. */
+  /** How far each writer's messages go in the past of this one, itself included. */
   #clockOf(event: number): Uint16Array {
-    const known = this.#clocks[event]
-    if (known) return known
     const stack = [event]
     for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-      const { device, seq } = this.#fact(top)
-      const parents = this.#parents(top)
+      if (this.#clocks[top]) {
+        stack.pop()
+        continue
+      }
+      const parents = (this.#archive.parentsOf(top) ?? []).filter((parent) => this.#writer(parent) >= 0)
       const unknown = parents.filter((parent) => !this.#clocks[parent])
       if (unknown.length > 0) {
         stack.push(...unknown)
         continue
       }
       stack.pop()
-      const clock = new Uint16Array(this.#devices.size)
-      for (const parent of parents)
-        for (const [i, value] of this.#clocks[parent]!.entries()) if (value > clock[i]!) clock[i] = value
-      clock[device] = seq
+      const clock = new Uint16Array(this.#peerCount)
+      for (const parent of parents) {
+        const other = this.#clocks[parent]!
+        for (let i = 0; i < other.length; i++) if (other[i]! > clock[i]!) clock[i] = other[i]!
+      }
+      clock[this.#writer(top)] = this.#archive.events[top]!.seq
       this.#clocks[top] = clock
+      this.#clockCells += clock.length
     }
     return this.#clocks[event]!
-  }
-
-  readonly #places = new Map<number, number>()
-  #placed = 0
-
-  /** Events that an event cites directly, control events left out. */
-  #parents(event: number): number[] {
-    const slot = (device: number, seq: number) => device * 2 ** 32 + seq
-    for (; this.#placed < this.#archive.events.length; this.#placed++) {
-      const { device, isControl, seq } = this.#fact(this.#placed)
-      if (!isControl && !this.#places.has(slot(device, seq)))
-        this.#places.set(slot(device, seq), this.#placed)
-    }
-    const { device, seq, dots } = this.#fact(event)
-    const parents = seq > 1 ? [this.#places.get(slot(device, seq - 1))!] : []
-    for (let i = 0; i < dots.length; i += 2) parents.push(this.#places.get(slot(dots[i]!, dots[i + 1]!))!)
-    return parents
   }
 }
 
 function bit(bits: Uint8Array, at: number): boolean {
-  return at >= 0 && (bits[at >> 3]! & (1 << (at & 7))) !== 0
+  return (bits[at >> 3]! & (1 << (at & 7))) !== 0
 }
 
 function append(here: Delivered, event: number): void {

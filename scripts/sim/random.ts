@@ -27,6 +27,18 @@ export class Random {
     return items[this.between(0, items.length - 1)]!
   }
 
+  /** The same items in another order (Fisher and Yates). */
+  shuffled<T>(items: readonly T[]): T[] {
+    const result = [...items]
+    for (let i = result.length - 1; i > 0; i--) {
+      const other = this.between(0, i)
+      const moved = result[i]!
+      result[i] = result[other]!
+      result[other] = moved
+    }
+    return result
+  }
+
   bytes(length: number): Uint8Array {
     return Uint8Array.from({ length }, () => this.between(0, 255))
   }

@@ -1,8 +1,11 @@
 import type { Fault } from './faults.ts'
+import type { CrowdFigures } from './tally.ts'
 
 /** What a run found; written as JSON with --report. Times are of the world, unless they are called wall or CPU. */
 export interface Report {
+  /** In the roster; online: those whose devices ran. */
   members: number
+  online: number
   seed: number
   faults: Fault[]
   crypto: 'fast' | 'real'
@@ -18,14 +21,17 @@ export interface Report {
   pending: number
   deliveriesPerSecond: number
   deliveriesPerCpuSecond: number
-  deliverP50Ms: number
-  deliverP99Ms: number
+  /** From publication to delivery; of worlds of engines at devices that had been on and undivided since. */
+  latencyMs: { p50: number; p99: number }
+  /** Of worlds of engines: the same arrivals, had every event been shown when it came, and ordered against that. */
+  unorderedLatencyMs?: { p50: number; p99: number }
+  latencyRatio?: { p50: number; p99: number }
   metadataBytesPerEvent: number
   peakRssBytes: number
   wallMs: number
   worldHours: number
   /** Of worlds of engines. */
-  engine?: object
+  engine?: CrowdFigures
 }
 
 export function isGood({ violations, lost, identicalTimelines, pending }: Report): boolean {
@@ -34,12 +40,29 @@ export function isGood({ violations, lost, identicalTimelines, pending }: Report
 
 export function summary(report: Report): string {
   const { violations, lost, identicalTimelines, pending, violationSentences } = report
+  const { members, online, latencyMs, unorderedLatencyMs, latencyRatio, engine } = report
+  const isLarger = latencyRatio
+    ? ` (${latencyRatio.p50.toFixed(3)} and ${latencyRatio.p99.toFixed(3)} times)`
+    : ''
   return [
+    `${members} members, ${online} of them online, seed ${report.seed}, faults: ${report.faults.join(', ') || 'none'}`,
     `${report.events} events, ${report.deliveries} deliveries in ${(report.wallMs / 1000).toFixed(1)} s` +
       ` (${report.deliveriesPerSecond}/s, ${report.deliveriesPerCpuSecond} per CPU-second,` +
       ` at most ${(report.peakRssBytes / 2 ** 30).toFixed(1)} GiB)`,
-    `delivered after ${report.deliverP50Ms} ms (median), ${report.deliverP99Ms} ms (99 %) of ${report.worldHours.toFixed(1)} hours`,
-    `${report.metadataBytesPerEvent.toFixed(1)} bytes of an event are there for the order`,
+    `delivered after ${latencyMs.p50} ms (median), ${latencyMs.p99} ms (99 %) of ${report.worldHours.toFixed(1)} hours` +
+      (unorderedLatencyMs
+        ? `; without order after ${unorderedLatencyMs.p50} ms and ${unorderedLatencyMs.p99} ms${isLarger}`
+        : ''),
+    `${report.metadataBytesPerEvent.toFixed(1)} bytes of an event are there for the order` +
+      (engine
+        ? `; its clock is ${(100 * engine.clockBytes.savedShare).toFixed(1)} % smaller than a full one`
+        : ''),
+    ...(engine
+      ? [
+          `${Object.values(engine.sessions).reduce((a, b) => a + b)} sync sessions, ${engine.crashes} crashes,` +
+            ` ${engine.forked} devices forked`,
+        ]
+      : []),
     ...violationSentences.map((sentence) => `  ${sentence}`),
     `${violations} violations, ${lost} lost, ${pending} still waiting, timelines ${identicalTimelines ? 'identical' : 'DIFFERENT'}`,
   ].join('\n')

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { isKilled, reachableFrom } from '../../scripts/demo/faults.ts'
-import { readOptions, UsageError } from '../../scripts/demo/options.ts'
+import { UsageError } from '../../scripts/command-line.ts'
+import { readOptions } from '../../scripts/demo/options.ts'
 
 test('every option of the demo is read', () => {
   const args =
