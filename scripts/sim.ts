@@ -12,6 +12,7 @@ import { MAX_MESSENGERS, readOptions, USAGE, type SimOptions } from './sim/optio
 import { play } from './sim/play.ts'
 import { Random } from './sim/random.ts'
 import { isGood, summary, type Report } from './sim/report.ts'
+import { writeTraces } from './sim/traces.ts'
 import { OFFICE_PACE_MS } from './sim/workload.ts'
 
 type Found = Omit<
@@ -106,7 +107,7 @@ async function playEngines(options: SimOptions): Promise<Found> {
   })
   const verdict = crowd.run()
   bar.end()
-  if (traceFolder !== undefined) await crowd.writeTraces(traceFolder, tracePeers)
+  if (traceFolder !== undefined) await writeTraces(crowd, traceFolder, tracePeers)
   const figures = crowd.figures()
   return {
     peer: 'engine',

@@ -9,21 +9,19 @@ import type { Effect, Moment } from '../../src-main/core/engine.ts'
 import { deviceTag, KIND } from '../../src-main/core/event.ts'
 import { hlcTimeMs } from '../../src-main/core/hlc.ts'
 import { MAX_FUTURE_MS } from '../../src-main/core/limits.ts'
-import { isShown, timelineKey } from '../../src-main/core/timeline.ts'
 import type { Crypto, KeyPair } from '../../src-main/crypto/crypto.ts'
 import { encodeMessage, encodeReaction } from '../../src-main/messenger/content.ts'
-import { traceEnd, traceLine, writeTraceFile } from '../../src-main/messenger/trace.ts'
 import { Agenda } from './agenda.ts'
 import { Archive, type Filed } from './archive.ts'
 import { CrowdPeer } from './crowd-peer.ts'
-import { askForMissing, Session, type SessionParts } from './crowd-sync.ts'
 import { BADLY_SKEWED_ONE_IN, MAX_BAD_SKEW_MS, MAX_SKEW_MS, type Faults } from './faults.ts'
 import { Gathering } from './gathering.ts'
+import { Meetings } from './meetings.ts'
 import { Mesh } from './mesh.ts'
 import { Oracle } from './oracle.ts'
 import { pullThePlug } from './power.ts'
 import { Random } from './random.ts'
-import { Tally, type CrowdFigures, type Occasion } from './tally.ts'
+import { Tally, type CrowdFigures } from './tally.ts'
 import { mend, planTrouble } from './trouble.ts'
 import { isQuiet, judge, type CrowdVerdict } from './verdict.ts'
 import { OFFICE_PACE_MS, officeWorkload, type Post } from './workload.ts'
@@ -51,7 +49,6 @@ const DEGREE = 8
 const WRITE_MS = 2
 const TICK_MS = 200
 const MAX_INBOX = 128
-const ANTI_ENTROPY_MS = 60 * 60_000
 const MAX_SETTLING_MS = 8 * 60 * 60_000
 const FIRST_ROUND_MS = 30_000
 const MAX_ROUND_MS = 60 * 60_000
@@ -68,9 +65,8 @@ export class Crowd {
   readonly archive: Archive
   readonly oracle: Oracle
   readonly mesh: Mesh
+  readonly meetings: Meetings
   readonly #options: CrowdOptions
-  readonly #sessions = new Set<string>()
-  readonly #sessionParts: SessionParts
 
   constructor(options: CrowdOptions) {
     const { seed, members, online, faults, crypto } = options
@@ -84,15 +80,7 @@ export class Crowd {
     this.archive = new Archive(this.group, crypto.sha256, online)
     this.oracle = new Oracle(this.archive, online)
     this.mesh = new Mesh({ peers: online, degree: DEGREE, faults, random })
-    this.#sessionParts = {
-      agenda: this.agenda,
-      sha256: crypto.sha256,
-      delayMs: () => this.mesh.delayMs(),
-      isLinked: (one, other) => this.mesh.isLinked(one.index, other.index),
-      bytesOf: ({ id }) => this.archive.get(id)!.bytes,
-      take: (peer, events, from) => this.take(peer, events, from),
-      catchUp: (peer) => this.catchUp(peer),
-    }
+    this.meetings = new Meetings(this)
     const badly = Math.max(1, Math.round(online / BADLY_SKEWED_ONE_IN))
     this.peers = keys.slice(0, online).map((key, index) => {
       const maxMs = index > 0 && index <= badly ? MAX_BAD_SKEW_MS : MAX_SKEW_MS
@@ -106,8 +94,10 @@ export class Crowd {
     const { faults, events, online, active, seed, onProgress } = this.#options
     const endMs = events * OFFICE_PACE_MS
     planTrouble(this, faults, endMs)
-    for (const peer of this.peers) this.meetNeighbours(peer, this.mesh.neighbours[peer.index]!.length)
-    for (const peer of this.peers) this.#syncNowAndThen(peer)
+    for (const peer of this.peers) {
+      this.meetings.meet(peer, Infinity, 'link')
+      this.meetings.meetNowAndThen(peer)
+    }
     let written = 0
     for (const post of officeWorkload({ seed, members: online, events, active })) {
       this.#pass(post.atMs)
@@ -119,29 +109,11 @@ export class Crowd {
     // Ever more rarely: what is left in the end waits for its date, not for anybody.
     let roundMs = FIRST_ROUND_MS
     for (const limitMs = endMs + MAX_SETTLING_MS; this.agenda.nowMs < limitMs && !isQuiet(this);) {
-      for (const peer of this.peers) this.meetNeighbours(peer, 1, 'routine')
+      for (const peer of this.peers) this.meetings.meet(peer, 1, 'routine')
       this.#pass(this.agenda.nowMs + roundMs)
       roundMs = Math.min(MAX_ROUND_MS, 2 * roundMs)
     }
     return judge(this)
-  }
-
-  /** What the first peers delivered and show, in the trace format. */
-  async writeTraces(folder: string, peers: number): Promise<void> {
-    for (const { engine, tag } of this.peers.slice(0, peers)) {
-      const { history } = engine
-      const visible = history.log.filter((entry) => history.forks.isVisible(entry))
-      const shown = visible.filter(({ kind }) => isShown(kind))
-      const timeline = shown.map((entry) => [timelineKey(entry), entry.id] as const).sort()
-      const lines = [
-        ...visible.map((entry, i) => ({ ...traceLine(entry, history), n: i + 1 })),
-        traceEnd(
-          timeline.map(([, id]) => id),
-          engine,
-        ),
-      ]
-      await writeTraceFile(folder, tag, lines)
-    }
   }
 
   figures(): CrowdFigures {
@@ -185,18 +157,6 @@ export class Crowd {
       if (peer.engine.awaitsDate) this.#tickWhenDue(peer, bytes)
     }
     return outcome
-  }
-
-  /** Neighbours that can be reached, in random order. */
-  linked(peer: CrowdPeer): number[] {
-    const linked = this.mesh.neighbours[peer.index]!.filter((other) => this.mesh.isLinked(peer.index, other))
-    return this.random.shuffled(linked)
-  }
-
-  /** Begins sync sessions with so many of them soon. */
-  meetNeighbours(peer: CrowdPeer, count: number, occasion: Occasion = 'link'): void {
-    for (const other of this.linked(peer).slice(0, count))
-      this.agenda.after(this.random.between(0, 5_000), () => this.#sync(peer, this.peers[other]!, occasion))
   }
 
   #makePeer(key: KeyPair, index: number, skewMs: number): CrowdPeer {
@@ -297,7 +257,7 @@ export class Crowd {
       } else if (effect.type === 'show') isNews = true
       else if (effect.type === 'duplicate') this.tally.duplicates++
       else if (effect.type === 'refuse') this.tally.refuse(effect.reason)
-      else if (effect.type === 'ask') this.#ask(peer, effect)
+      else if (effect.type === 'ask') this.meetings.ask(peer, effect)
     }
     return isNews
   }
@@ -363,41 +323,6 @@ export class Crowd {
     this.agenda.after(delayMs, () => {
       if (peer.life === life) run()
     })
-  }
-
-  /** As Messenger does it: the sources of what waits, and then two more, for what it lacks; then everybody for everything. */
-  #ask(peer: CrowdPeer, { width, sources }: Effect & { type: 'ask' }): void {
-    const linked = this.linked(peer)
-    const isSource = (index: number) => sources.includes(this.peers[index]!.name)
-    const others = linked.filter((index) => !isSource(index))
-    const asked =
-      width === 'source' ? linked.filter(isSource) : others.slice(0, width === 'more' ? 2 : undefined)
-    const missing = peer.engine.missing()
-    const isKnown = missing.ranges.length + missing.heads.length > 0
-    for (const other of asked.length > 0 ? asked : linked) {
-      if (width === 'all' || !isKnown) this.#sync(peer, this.peers[other]!, 'gap')
-      else {
-        this.tally.questions++
-        askForMissing(peer, this.peers[other]!, missing, this.#sessionParts)
-      }
-    }
-  }
-
-  #sync(a: CrowdPeer, b: CrowdPeer, occasion: Occasion): void {
-    const slot = `${Math.min(a.index, b.index)} ${Math.max(a.index, b.index)}`
-    if (this.#sessions.has(slot) || !this.mesh.isLinked(a.index, b.index)) return
-    this.#sessions.add(slot)
-    this.tally.sessions[occasion]++
-    new Session(a, b, this.#sessionParts, () => this.#sessions.delete(slot))
-  }
-
-  #syncNowAndThen(peer: CrowdPeer): void {
-    const again = () =>
-      this.agenda.after(ANTI_ENTROPY_MS, () => {
-        this.meetNeighbours(peer, 1, 'routine')
-        again()
-      })
-    this.agenda.after(this.random.between(0, ANTI_ENTROPY_MS), again)
   }
 
   /** Its author writes it, or whoever is next and switched on. */

@@ -62,7 +62,7 @@ function slip(crowd: Crowd, peer: CrowdPeer, bytes: Uint8Array): void {
   if (filed) {
     crowd.take(peer, [bytes], peer)
     mesh.publish(peer.index, filed.index, agenda.nowMs)
-  } else for (const other of crowd.linked(peer)) crowd.take(crowd.peers[other]!, [bytes], peer)
+  } else for (const other of crowd.meetings.linked(peer)) crowd.take(other, [bytes], peer)
 }
 
 /** It has a foot on either side: each branch goes on to one that answers what has been said there. */

@@ -35,7 +35,7 @@ export function switchOn(crowd: Crowd, peer: CrowdPeer): void {
   }
   for (const { events } of peer.proofs.values())
     if (!peer.engine.restoreProof(...events)) oracle.violate(peer.index, 'a proof proves nothing')
-  crowd.meetNeighbours(peer, MET)
+  crowd.meetings.meet(peer, MET, 'link')
 }
 
 /**

@@ -64,6 +64,6 @@ function divide(crowd: Crowd, sides: number): void {
   for (const peer of peers) {
     peer.undisturbedSinceMs = agenda.nowMs
     // Links that come up bring a look at each other's clocks.
-    crowd.meetNeighbours(peer, MET)
+    crowd.meetings.meet(peer, MET, 'link')
   }
 }

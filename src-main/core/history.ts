@@ -175,13 +175,16 @@ export class History {
     const chain = chainOf(entry.kind)
     const heads = chain === 'm' ? this.heads : this.controlHeads
     heads.set(entry.id, entry)
-    const stack = [...parents]
-    for (let cited = stack.pop(); cited; cited = stack.pop()) {
-      if (chainOf(cited.kind) !== chain) continue
-      heads.delete(cited.id)
-      if (!forks.has(cited.tag) || this.#covered.has(cited)) continue
-      this.#covered.add(cited)
-      stack.push(...this.parentsOf(cited))
+    for (let generation = parents; generation.length > 0;) {
+      const before: Entry[] = []
+      for (const cited of generation) {
+        if (chainOf(cited.kind) !== chain) continue
+        heads.delete(cited.id)
+        if (!forks.has(cited.tag) || this.#covered.has(cited)) continue
+        this.#covered.add(cited)
+        before.push(...this.parentsOf(cited))
+      }
+      generation = before
     }
   }
 

@@ -8,6 +8,7 @@ import { Crowd, type CrowdOptions } from '../../scripts/sim/crowd.ts'
 import { makeFastCrypto } from '../../scripts/sim/fast-crypto.ts'
 import { ALL_FAULTS, type Fault } from '../../scripts/sim/faults.ts'
 import { Random } from '../../scripts/sim/random.ts'
+import { writeTraces } from '../../scripts/sim/traces.ts'
 
 const SEED = Number(process.env['TAPRI_SEED'] ?? 1)
 const GOOD = { violations: [], lost: 0, identicalTimelines: true, pending: 0 }
@@ -60,7 +61,7 @@ test('the checker of traces finds nothing either', async () => {
   onTestFinished(() => rm(folder, { recursive: true }))
   const crowd = makeCrowd()
   crowd.run()
-  await crowd.writeTraces(folder, 4)
+  await writeTraces(crowd, folder, 4)
   const traces = await Promise.all((await readdir(folder)).map((file) => readTrace(join(folder, file))))
   expect(traces).toHaveLength(4)
   expect(checkTraces(traces, { lines: [] })).toMatchObject(GOOD)

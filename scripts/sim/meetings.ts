@@ -1,0 +1,84 @@
+/** Who syncs with whom in a crowd, and when: as Messenger does it, but for the pace of what happens anyway. */
+import type { Effect } from '../../src-main/core/engine.ts'
+import type { Crowd } from './crowd.ts'
+import type { CrowdPeer } from './crowd-peer.ts'
+import { askForMissing, Session, type SessionParts } from './crowd-sync.ts'
+import type { Occasion } from './tally.ts'
+
+/** Messenger looks at somebody every 5 s; gossip loses little, and hundreds of peers are many. */
+const ANTI_ENTROPY_MS = 60 * 60_000
+/** Whoever meets several neighbours does not begin with all of them at once. */
+const MAX_HESITATION_MS = 5_000
+
+export class Meetings {
+  readonly #crowd: Crowd
+  readonly #parts: SessionParts
+  /** One at a time for any two. */
+  readonly #running = new Set<string>()
+
+  constructor(crowd: Crowd) {
+    const { agenda, crypto, mesh, archive } = crowd
+    this.#crowd = crowd
+    this.#parts = {
+      agenda,
+      sha256: crypto.sha256,
+      delayMs: () => mesh.delayMs(),
+      isLinked: (one, other) => mesh.isLinked(one.index, other.index),
+      bytesOf: ({ id }) => archive.get(id)!.bytes,
+      take: (peer, events, from) => crowd.take(peer, events, from),
+      catchUp: (peer) => crowd.catchUp(peer),
+    }
+  }
+
+  /** Neighbours that can be reached, in random order. */
+  linked(peer: CrowdPeer): CrowdPeer[] {
+    const { mesh, random, peers } = this.#crowd
+    const linked = mesh.neighbours[peer.index]!.filter((other) => mesh.isLinked(peer.index, other))
+    return random.shuffled(linked).map((index) => peers[index]!)
+  }
+
+  /** Begins sessions with so many neighbours soon. */
+  meet(peer: CrowdPeer, count: number, occasion: Occasion): void {
+    const { agenda, random } = this.#crowd
+    for (const other of this.linked(peer).slice(0, count))
+      agenda.after(random.between(0, MAX_HESITATION_MS), () => this.#sync(peer, other, occasion))
+  }
+
+  /** Once in an hour, for good. */
+  meetNowAndThen(peer: CrowdPeer): void {
+    const { agenda, random } = this.#crowd
+    const again = () => {
+      this.meet(peer, 1, 'routine')
+      agenda.after(ANTI_ENTROPY_MS, again)
+    }
+    agenda.after(random.between(0, ANTI_ENTROPY_MS), again)
+  }
+
+  /** The sources of what waits, and then two more, for what it lacks; then everybody for everything. */
+  ask(peer: CrowdPeer, { width, sources }: Effect & { type: 'ask' }): void {
+    const linked = this.linked(peer)
+    const others = linked.filter(({ name }) => !sources.includes(name))
+    const asked =
+      width === 'source'
+        ? linked.filter(({ name }) => sources.includes(name))
+        : others.slice(0, width === 'more' ? 2 : undefined)
+    const missing = peer.engine.missing()
+    const isKnown = missing.ranges.length + missing.heads.length > 0
+    for (const other of asked.length > 0 ? asked : linked) {
+      if (width === 'all' || !isKnown) this.#sync(peer, other, 'gap')
+      else {
+        this.#crowd.tally.questions++
+        askForMissing(peer, other, missing, this.#parts)
+      }
+    }
+  }
+
+  #sync(a: CrowdPeer, b: CrowdPeer, occasion: Occasion): void {
+    const { mesh, tally } = this.#crowd
+    const slot = `${Math.min(a.index, b.index)} ${Math.max(a.index, b.index)}`
+    if (this.#running.has(slot) || !mesh.isLinked(a.index, b.index)) return
+    this.#running.add(slot)
+    tally.sessions[occasion]++
+    new Session(a, b, this.#parts, () => this.#running.delete(slot))
+  }
+}
