@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PLANTS, type Plant } from './mutants/plants.ts'
+import { PLANTS, sown, type Plant } from './mutants/plants.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const COPIED = [
@@ -27,7 +27,7 @@ const STAGES = [
 ]
 const SEEDS = '30'
 /** A bug may also make a test run for ever. */
-const STAGE_TIMEOUT_MS = 150_000
+const STAGE_TIMEOUT_MS = 400_000
 
 interface TestReport {
   testResults: { assertionResults: { status: string; fullName: string }[] }[]
@@ -39,7 +39,7 @@ async function hunt(plant: Plant | undefined): Promise<string | undefined> {
   try {
     for (const path of COPIED) await cp(join(ROOT, path), join(folder, path), { recursive: true })
     await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
-    if (plant) await sow(plant, join(folder, plant.file))
+    if (plant) await writeFile(join(folder, plant.file), await sown(plant, folder))
     for (const tests of STAGES) {
       const found = await run(folder, tests)
       if (found !== undefined) return found
@@ -48,13 +48,6 @@ async function hunt(plant: Plant | undefined): Promise<string | undefined> {
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
-}
-
-async function sow({ name, find, replace }: Plant, file: string): Promise<void> {
-  const text = await readFile(file, 'utf8')
-  const parts = text.split(find)
-  if (parts.length !== 2) throw new Error(`"${name}" is to be planted where ${parts.length - 1} places fit`)
-  await writeFile(file, parts.join(replace))
 }
 
 /** Runs tests until one fails; returns its name. */
@@ -81,27 +74,26 @@ async function run(folder: string, tests: string[]): Promise<string | undefined>
 
 const [word = ''] = process.argv.slice(2)
 const wanted = PLANTS.filter(({ name }) => name.includes(word))
-const healthy = await hunt(undefined)
-if (healthy !== undefined) {
-  console.error(`Nothing is planted, and yet this fails: ${healthy}`)
-  process.exit(2)
-}
-const survivors: string[] = []
-let next = 0
-async function work(): Promise<void> {
-  for (let plant = wanted[next++]; plant; plant = wanted[next++]) {
-    const found = await hunt(plant)
-    console.log(
-      `${found === undefined ? 'SURVIVED' : 'caught'}  ${plant.name}${found ? `\n        by ${found}` : ''}`,
-    )
-    if (found === undefined) survivors.push(plant.name)
-  }
-}
 try {
+  for (const plant of wanted) await sown(plant, ROOT)
+  const healthy = await hunt(undefined)
+  if (healthy !== undefined) throw new Error(`Nothing is planted, and yet this fails: ${healthy}`)
+  const survivors: string[] = []
+  let next = 0
+  const work = async (): Promise<void> => {
+    for (let plant = wanted[next++]; plant; plant = wanted[next++]) {
+      const found = await hunt(plant)
+      const isCaught = found !== undefined
+      console.log(
+        `${isCaught ? 'caught' : 'SURVIVED'}  ${plant.name}${isCaught ? `\n        by ${found}` : ''}`,
+      )
+      if (!isCaught) survivors.push(plant.name)
+    }
+  }
   await Promise.all(Array.from({ length: Math.max(1, availableParallelism() >> 1) }, work))
+  console.log(`${wanted.length - survivors.length} of ${wanted.length} planted bugs were caught.`)
+  process.exitCode = survivors.length > 0 ? 1 : 0
 } catch (error) {
   console.error((error as Error).message)
-  process.exit(2)
+  process.exitCode = 2
 }
-console.log(`${wanted.length - survivors.length} of ${wanted.length} planted bugs were caught.`)
-process.exitCode = survivors.length > 0 ? 1 : 0

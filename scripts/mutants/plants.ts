@@ -1,4 +1,7 @@
 /** Bugs to plant, one at a time: each a text of a file that stands there once, and what to put in its place. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
 export interface Plant {
   /** What is then wrong. */
   name: string
@@ -9,6 +12,7 @@ export interface Plant {
 
 const ENGINE = 'src-main/core/engine.ts'
 const CITATIONS = 'src-main/core/citations.ts'
+const FORK = 'src-main/core/fork.ts'
 const HISTORY = 'src-main/core/history.ts'
 const DIFFERENCE = 'src-main/core/difference.ts'
 
@@ -77,8 +81,20 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'an event cites what it has already covered',
     file: HISTORY,
-    find: 'heads.delete(parent.id)',
-    replace: 'void parent',
+    find: 'heads.delete(cited.id)',
+    replace: 'void cited',
+  },
+  {
+    name: 'what only a forked device had cited is forgotten',
+    file: FORK,
+    find: 'this.#history.uncover()',
+    replace: '',
+  },
+  {
+    name: 'what was hidden stays hidden when somebody turns out to depend on it',
+    file: FORK,
+    find: 'shown.push(next)\n      stack.push(...this.#history.parentsOf(next))',
+    replace: 'shown.push(next)',
   },
   {
     name: 'digests overlook the control chain',
@@ -141,3 +157,10 @@ export const PLANTS: readonly Plant[] = [
     replace: '',
   },
 ]
+
+/** The plant's file with the bug in it. Fails with an Error when there is not exactly one place for it. */
+export async function sown({ name, file, find, replace }: Plant, root: string): Promise<string> {
+  const parts = (await readFile(join(root, file), 'utf8')).split(find)
+  if (parts.length !== 2) throw new Error(`"${name}" is to be planted where ${parts.length - 1} places fit`)
+  return parts.join(replace)
+}
