@@ -43,6 +43,8 @@ export interface CrowdOptions {
 }
 
 const START_MS = Date.UTC(2026, 0, 1)
+/** World time of what happened before it began. */
+const BEFORE_MS = -1
 const FOUNDED: Moment = { nowMs: START_MS, atMs: 0 }
 const DEGREE = 8
 /** Between the batch of an own event, or of a proof, and its publication. */
@@ -183,7 +185,7 @@ export class Crowd {
   #gather(gathering: Gathering, absent: readonly KeyPair[]): void {
     const { events } = gathering
     for (const [i, key] of absent.entries()) gathering.enter(key, `absent ${i}`)
-    for (const bytes of events) this.archive.file(bytes, 0, true)
+    for (const bytes of events) this.archive.file(bytes, BEFORE_MS, true)
     const here = this.peers.map((peer, i) => {
       const known = events.length
       this.take(peer, events, peer, FOUNDED)
@@ -192,7 +194,7 @@ export class Crowd {
       const nowMs = gathering.nowMs(known)
       const effects = peer.engine.step({ type: 'append', kind: KIND.join, body, nowMs, atMs: 0 })
       const joined = effects.find((effect) => effect.type === 'deliver')!
-      const filed = this.archive.file(joined.event.bytes, 0, true)!
+      const filed = this.archive.file(joined.event.bytes, BEFORE_MS, true)!
       this.#noteDelivery(peer, filed.index, this.agenda.nowMs)
       gathering.note(filed.id, filed.bytes)
       return known + 1
