@@ -43,6 +43,8 @@ export class CrowdPeer {
   inbox: number[] = []
   /** Numbers of the events that wait for earlier ones, and when they came; world time. */
   readonly waitingSinceMs = new Map<number, number>()
+  /** Numbers of the events that came before they were due. */
+  readonly cameTooEarly = new Set<number>()
   /** On its disk beside the log: per forked device two events of one place, and how long the log was then. */
   readonly proofs = new Map<DeviceTag, { events: readonly [Uint8Array, Uint8Array]; at: number }>()
   misdeed: Misdeed | undefined

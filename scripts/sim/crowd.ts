@@ -156,7 +156,7 @@ export class Crowd {
       const effects = peer.engine.step({ type: 'receive', bytes, from: from.name, ...now })
       if (this.#carryOut(peer, effects)) outcome.news++
       if (effects.some(({ type }) => type === 'wait')) outcome.waiting++
-      if (peer.engine.awaitsDate) this.#tickWhenDue(peer, bytes)
+      if (effects.some(isTooEarly)) this.#tickWhenDue(peer, bytes)
     }
     return outcome
   }
@@ -272,6 +272,7 @@ export class Crowd {
     const arrivedMs = peer.waitingSinceMs.get(event) ?? nowMs
     peer.waitingSinceMs.delete(event)
     const publishedMs = archive.publishedMs[event]!
+    if (peer.cameTooEarly.has(event)) return void tally.heldForDate++
     if (archive.isHonest[event] && publishedMs >= peer.undisturbedSinceMs)
       tally.noteLive(arrivedMs - publishedMs, nowMs - publishedMs)
   }
@@ -305,6 +306,7 @@ export class Crowd {
   #tickWhenDue(peer: CrowdPeer, bytes: Uint8Array): void {
     const decoded = this.archive.decode(bytes)
     if ('reason' in decoded) return
+    peer.cameTooEarly.add((decoded.event as Filed).index)
     const dueMs = hlcTimeMs(decoded.event.hlc) - MAX_FUTURE_MS
     if (dueMs < peer.nowMs()) return
     const delayMs = TICK_MS * (1 + Math.floor((dueMs - peer.nowMs()) / TICK_MS))
@@ -362,4 +364,8 @@ export class Crowd {
     if (peer.failsNext) pullThePlug(this, peer, filed.index)
     else this.#publishSoon(peer, filed.index)
   }
+}
+
+function isTooEarly(effect: Effect): boolean {
+  return effect.type === 'refuse' && effect.reason === 'too-far-ahead'
 }

@@ -35,6 +35,8 @@ export interface CrowdFigures {
   refused: Record<string, number>
   /** Deliveries of honest events at peers that had been on and undivided since they were published; others caught up. */
   live: number
+  /** Deliveries of what came before it was due, because some clock is wrong by more than MAX_FUTURE_MS. */
+  heldForDate: number
   latencyMs: Spread
   /** The same arrivals, had every event been shown when it came. */
   unorderedLatencyMs: Spread
@@ -54,6 +56,7 @@ export class Tally {
   restored = 0
   questions = 0
   crashes = 0
+  heldForDate = 0
   readonly sessions: Record<Occasion, number> = { link: 0, gap: 0, routine: 0 }
   readonly refused: Record<string, number> = {}
   #live = 0
@@ -90,7 +93,7 @@ export class Tally {
   }
 
   figures({ events, verified, gossipSent, gossipLost, forked, hidden }: Counted): CrowdFigures {
-    const { deliveries, received, duplicates, restored, questions, crashes } = this
+    const { deliveries, received, duplicates, restored, questions, crashes, heldForDate } = this
     const { metadata, clocks, clock, fullClock } = this.#sums
     const [latencyMs, unorderedLatencyMs] = [spread(this.#ordered), spread(this.#unordered)]
     return {
@@ -109,6 +112,7 @@ export class Tally {
       hidden,
       refused: { ...this.refused },
       live: this.#live,
+      heldForDate,
       latencyMs,
       unorderedLatencyMs,
       latencyRatio: {
