@@ -46,6 +46,20 @@ test('however the network behaves, each event is decoded, verified and delivered
   expect(crowd.peers.reduce((sum, { decoded }) => sum + decoded, 0)).toBe(received)
 })
 
+test('of a fork, both branches that somebody answered stay, and everybody hides the rest', () => {
+  const faults = new Set<Fault>(['loss', 'reorder', 'partition', 'hostile'])
+  const crowd = makeCrowd({ events: 1_000, faults })
+  expect(crowd.run()).toMatchObject(GOOD)
+  const { history } = crowd.peers[0]!.engine
+  const entries = (events: readonly number[]) =>
+    events.flatMap((event) => history.get(crowd.archive.events[event]!.id) ?? [])
+  const places = [...crowd.archive.siblings()].map(entries)
+  const visible = places.map((place) => place.filter((entry) => history.forks.isVisible(entry)).length)
+  expect(Math.max(...visible)).toBe(2)
+  expect(Math.min(...visible)).toBe(0)
+  expect(crowd.figures().hidden).toBeGreaterThan(0)
+})
+
 test('the same seed gives the same run, and another seed another', () => {
   const run = (seed: number) => {
     const crowd = makeCrowd({ seed, crypto: makeFastCrypto(new Random(seed)) })
