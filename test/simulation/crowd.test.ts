@@ -48,7 +48,7 @@ test('however the network behaves, each event is decoded, verified and delivered
 
 test('of a fork, both branches that somebody answered stay, and everybody hides the rest', () => {
   const faults = new Set<Fault>(['loss', 'reorder', 'partition', 'hostile'])
-  const crowd = makeCrowd({ events: 1_000, faults })
+  const crowd = makeCrowd({ events: 200, faults })
   expect(crowd.run()).toMatchObject(GOOD)
   const { history } = crowd.peers[0]!.engine
   const entries = (events: readonly number[]) =>
