@@ -32,8 +32,8 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'signatures are not looked at',
     file: ENGINE,
-    find: 'if (!verify(event.signature, fromHex(event.id), key)) return',
-    replace: 'if (!verify(event.signature, fromHex(event.id), key) && event.seq > 1_000_000) return',
+    find: 'if (!this.#isSigned(event, key, examined)) return',
+    replace: 'if (!this.#isSigned(event, key, examined) && event.seq > 1_000_000) return',
   },
   {
     name: 'a commitment may be anything',
@@ -62,9 +62,9 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'copies are verified again',
     file: ENGINE,
-    find: 'if (this.history.get(event.id) || this.#buffer.has(event.id) ||',
+    find: 'if (this.#isHere(event.id)) return void effects',
     replace:
-      'if ((this.history.get(event.id) && verify(event.signature, fromHex(event.id), this.roster.keyOf(event)!)) || this.#buffer.has(event.id) ||',
+      'if (this.#isHere(event.id) && [this.#isSigned(event, this.roster.keyOf(event)!)]) return void effects',
   },
   {
     name: 'events of devices that are not known yet are dropped',
