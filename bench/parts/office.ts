@@ -16,6 +16,7 @@ export function playOffice(options: OfficeOptions) {
   const crowd = new Crowd({
     ...options,
     seed: 1,
+    online: options.members,
     faults: new Set(['reorder'] as const),
     // Nobody here is hostile, and this part is not measured.
     crypto: { ...sodiumCrypto, verify: () => true },

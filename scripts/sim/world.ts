@@ -236,8 +236,9 @@ export class World {
     const { minDelayMs, maxDelayMs, lossProbability, duplicateProbability } = this.#options
     const send = () => this.#agenda.after(this.random.between(minDelayMs, maxDelayMs), task)
     if (type !== 'gossip') return void send()
+    if (this.gossipIsLost) return
     if (this.random.chance(duplicateProbability)) send()
-    if (!this.gossipIsLost && !this.random.chance(lossProbability)) send()
+    if (!this.random.chance(lossProbability)) send()
   }
 
   #forgerOf(person: Person): Forger {
