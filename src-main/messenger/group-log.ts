@@ -278,7 +278,7 @@ export class GroupLog {
 
   /** Resolves when everything delivered so far is on disk. */
   async flushed(): Promise<void> {
-    await this.restored
+    if (!this.#isRestored) await this.restored
     while (this.#writing) await this.#writing
     if (this.#failure) throw this.#failure
   }
