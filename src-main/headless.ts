@@ -70,6 +70,7 @@ async function main(): Promise<void> {
     port,
     onClient: (transport) => serveClient(transport, messenger, { operator }),
   })
+  messenger.opened.catch(fail)
   let closing = false
   const close = () => {
     if (closing) return

@@ -58,12 +58,19 @@ async function run(): Promise<void> {
         listen: listen.length > 0 ? listen : ['/ip4/0.0.0.0/tcp/0'],
         mdns: !process.argv.includes('--no-mdns'),
       })
+      messenger.opened.catch(giveUp).catch(die)
       return messenger
     } catch (error) {
-      if (!(error instanceof AppError)) throw error
-      console.error(error.message)
       return refusing(error)
     }
+  }
+  /** Damage that showed behind the screen: as if the messenger had not started. */
+  const giveUp = async (error: unknown) => {
+    const refused = refusing(error)
+    await messenger?.close()
+    messenger = undefined
+    opening = Promise.resolve(refused)
+    for (const window of BrowserWindow.getAllWindows()) window.webContents.reload()
   }
   let opening: Promise<Served> | undefined = open()
   let closing = false
@@ -104,8 +111,10 @@ async function run(): Promise<void> {
   })
 }
 
-/** A window still opens when the messenger could not: every command answers with the reason. */
-function refusing(error: AppError): Served {
+/** A window still opens when the messenger could not: every command answers with the reason. Defects are thrown on. */
+function refusing(error: unknown): Served {
+  if (!(error instanceof AppError)) throw error
+  console.error(error.message)
   const refuse = () => Promise.reject(error)
   const commands = Object.fromEntries(COMMAND_NAMES.map((name) => [name, refuse])) as unknown as Commands
   return { commands, operator: {} as Served['operator'], onUpdate: () => () => {} }

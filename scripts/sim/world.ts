@@ -144,6 +144,7 @@ export class World {
       name: `Person ${person.index}`,
       time: this.#timeOf(person, disk),
     })
+    await messenger.opened
     messenger.onUpdate((name, argument) => {
       if (name !== 'messagesDelivered') return
       const { messages } = argument as { messages: Message[] }

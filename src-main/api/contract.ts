@@ -50,7 +50,7 @@ export interface GroupSummary {
   people: Person[]
   /** The best state of any link in this group. */
   connection: ConnectionState
-  /** Messages of others, delivered since markRead. */
+  /** Messages of others, delivered since markRead; counted up to 1,000. */
   unread: number
   /** Everything delivered up to this index has been read. */
   readN: number

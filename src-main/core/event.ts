@@ -115,6 +115,11 @@ export function encodeEvent(
   return { ...fields, id: toHex(id), signature, bytes }
 }
 
+/** What an event that once decoded is, and whose, without reading the rest. */
+export function kindAndAuthor(bytes: Uint8Array): { kind: number; tag: DeviceTag } {
+  return { kind: bytes[1] ?? 0, tag: toHex(bytes.subarray(3, 11)) }
+}
+
 /** The encoding of an event that was signed before; undefined when a field is out of its limits. */
 export function reencodeEvent(fields: EventFields, signature: Uint8Array): Uint8Array | undefined {
   return isWellFormed(fields) ? concat([encodeHeader(fields), signature, fields.body]) : undefined

@@ -79,6 +79,11 @@ function decodeJoin(bytes: Uint8Array): JoinBody | undefined {
   return reader.isDone() ? body : undefined
 }
 
+/** UTF-8 name of the group, from the event that founded it. */
+export function groupNameOf({ body }: Event): Uint8Array | undefined {
+  return decodeCreate(body)?.groupName
+}
+
 /** What the invite key signs to admit a device. */
 export function joinStatement(group: GroupId, publicKey: Uint8Array): Uint8Array {
   return concat([ascii('tapri-join-1'), fromHex(group), publicKey])

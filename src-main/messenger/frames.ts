@@ -2,7 +2,7 @@
 import { EVENTS_FRAME_SIZE_BYTES } from '../core/limits.ts'
 import { decodeFrame, type Frame } from '../core/sync.ts'
 import type { FrameStream } from '../network/network.ts'
-import type { Time } from './time.ts'
+import { inTime, type Time } from './time.ts'
 
 export type SyncFault =
   'bad-frame' | 'unexpected-frame' | 'not-admitted' | 'too-many-refused' | 'too-many-sessions'
@@ -39,7 +39,10 @@ export class Frames {
 
   async #read(): Promise<Frame | undefined> {
     const next = this.#frames.next()
-    const { done, value } = await (this.#isFirst ? inTime(next, this.#time) : next)
+    const silent = () => new Error('no first frame in time')
+    const { done, value } = await (this.#isFirst
+      ? inTime(next, FIRST_FRAME_TIMEOUT_MS, this.#time, silent)
+      : next)
     this.#isFirst = false
     if (done) return undefined
     const frame = decodeFrame(value)
@@ -96,15 +99,4 @@ export async function* batches(
     sizeBytes += event.length
   }
   if (batch.length > 0) yield batch
-}
-
-/** Fails when the other side says nothing at all. */
-async function inTime<T>(promise: Promise<T>, time: Time): Promise<T> {
-  const late = Promise.withResolvers<never>()
-  const cancel = time.after(FIRST_FRAME_TIMEOUT_MS, () => late.reject(new Error('no first frame in time')))
-  try {
-    return await Promise.race([promise, late.promise])
-  } finally {
-    cancel()
-  }
 }

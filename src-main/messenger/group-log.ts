@@ -1,18 +1,19 @@
 /**
  * One group's engine together with its place on disk.
  *
- * 1. The log (`e`) and the proofs of forks (`f`) are the only truth; timeline and reaction records are written with
- *    them, in the same batch. The timeline holds what is visible (core/fork.ts), and of the branches of a fork that have
- *    one place and one date, which a timeline key cannot tell apart, the one with the smallest id.
+ * 1. The log (`e`) and the proofs of forks (`f`) are the only truth; what screens are read from (records.ts) is written
+ *    with them, in the same batch.
  * 2. Nothing is announced, published or streamed before its batch is written. An own event is written durably.
- * 3. After a failed write the engine is ahead of the disk: the log takes nothing more until it is opened again.
+ * 3. It opens in two steps: what is on disk can be read at once; the engine is there, and anything is written or taken
+ *    in, only after the graph has been rebuilt and checked (restoring.ts).
+ * 4. After a failed write the engine is ahead of the disk: the log takes nothing more until it is opened again.
  */
 import type { DeviceTag, EventId, GroupId, TimelineKey } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
-import { concat } from '../core/bytes.ts'
 import { Engine, type Effect, type EngineParts, type Moment, type Proof } from '../core/engine.ts'
-import { chainOf, decodeEvent, orderingBytes, type Event } from '../core/event.ts'
+import { chainOf, decodeEvent, KIND, orderingBytes, type Event } from '../core/event.ts'
 import type { Entry } from '../core/history.ts'
+import { groupNameOf } from '../core/members.ts'
 import { isPassing, isProvablyBad, type Reason } from '../core/reasons.ts'
 import { decodeEvents, encodeEvents } from '../core/sync.ts'
 import { isShown, timelineKey } from '../core/timeline.ts'
@@ -22,16 +23,28 @@ import {
   decodeN,
   encodeN,
   eventKey,
-  eventRange,
   forkKey,
-  forkRange,
+  memberKey,
   reactionKey,
   stateKey,
   timelineIndexKey,
 } from '../storage/keys.ts'
 import type { Storage } from '../storage/storage.ts'
 import { Arrivals, type Arrival } from './arrivals.ts'
-import { decodeMessage, decodeReaction } from './content.ts'
+import { decodeReaction } from './content.ts'
+import {
+  answeredBy,
+  memberOf,
+  memberRow,
+  placeRow,
+  reactionRow,
+  readMembers,
+  shownInPlaceOf,
+  type ListedMember,
+  type Row,
+} from './records.ts'
+import { damaged, Restoring } from './restoring.ts'
+import type { Time } from './time.ts'
 
 export interface GroupLogParts extends EngineParts {
   verifier: Verifier
@@ -59,8 +72,8 @@ export interface Delivered {
   event: Event
   entry: Entry
   own: boolean
-  /** What it says it answers is in its own past. */
-  linkHolds: boolean
+  /** n of what it answers. */
+  answers: number | undefined
 }
 
 export interface GroupLogEvents {
@@ -84,8 +97,11 @@ export interface GroupLogEvents {
 interface Batch {
   /** To be written to the log. */
   delivered: { event: Event; entry: Entry }[]
-  /** What the timeline holds in these places from now on; undefined for nothing. */
+  /** What the records hold from now on; undefined for nothing. */
   timeline: Map<TimelineKey, Entry | undefined>
+  members: Map<DeviceTag, ListedMember | undefined>
+  /** Whether they are visible from now on. */
+  reactions: Map<Entry, boolean>
   /** To be announced: what was delivered, or became visible. */
   visible: Entry[]
   hidden: Entry[]
@@ -94,10 +110,6 @@ interface Batch {
   written: PromiseWithResolvers<void>
 }
 
-type Row = readonly [Uint8Array, Uint8Array]
-
-/** The reply's target is in its own past, so the link is honoured on every device. */
-export const LINK_HOLDS = 1
 const EVENTS_PER_READ = 64
 
 export class GroupLog {
@@ -109,7 +121,16 @@ export class GroupLog {
   readonly #events: GroupLogEvents
   #next: Batch | undefined
   #writing: Promise<void> | undefined
-  #failure: AppError | undefined
+  #failure: unknown
+  readonly #closing = new AbortController()
+  readonly #restored = Promise.withResolvers<void>()
+  #restoring: Promise<boolean> | undefined
+  #isRestored = false
+  /** How many events are on the disk: the n of the last one. */
+  length = 0
+  /** UTF-8; undefined until the first event is here. */
+  groupName: Uint8Array | undefined
+  #members = new Map<DeviceTag, ListedMember>()
   /** Sums over all delivered events. */
   metadataBytes = 0
   eventBytes = 0
@@ -121,27 +142,73 @@ export class GroupLog {
     this.#parts = parts
     this.#storage = storage
     this.#events = events
+    this.restored.catch(() => {})
   }
 
-  /** Reads the log back and checks it. Fails with AppError STORE_CORRUPT when anything in it is missing or altered. */
+  /** What there is to read at once. Fails with AppError STORE_CORRUPT when the first event cannot be read. */
   static async open(parts: GroupLogParts, storage: Storage, events: GroupLogEvents): Promise<GroupLog> {
     const log = new GroupLog(parts, storage, events)
     const state = await storage.get(stateKey(parts.group))
-    const written = state === undefined ? 0 : decodeN(state)
-    for await (const [key, bytes] of storage.range(eventRange(parts.group))) {
-      const n = log.engine.history.log.length + 1
-      const restored = decodeN(key) === n ? log.engine.restore(bytes) : { reason: 'gap' as const }
-      if ('reason' in restored) throw damaged(parts.group, `event ${n}: ${restored.reason}`)
-      log.#measure(restored.event)
-    }
-    if (log.engine.history.log.length !== written)
-      throw damaged(parts.group, `${log.engine.history.log.length} of ${written} events are there`)
-    for await (const [, proof] of storage.range(forkRange(parts.group))) {
-      const [one, other, ...rest] = decodeEvents(proof) ?? []
-      if (!one || !other || rest.length > 0 || !log.engine.restoreProof(one, other))
-        throw damaged(parts.group, 'a proof cannot be read')
-    }
+    if (state !== undefined) log.length = decodeN(state)
+    if (log.length > 0) log.groupName = groupNameOf(await log.read(1))
+    log.#members = await readMembers(storage, parts.group)
     return log
+  }
+
+  /**
+   * Rebuilds and checks the graph; to be called once. Returns whether records that screens are read from had to be
+   * repaired. Fails with AppError STORE_CORRUPT when anything in the log is missing or altered, and CLOSED.
+   */
+  restore(time: Time): Promise<boolean> {
+    this.#restoring ??= this.#restore(time)
+    return this.#restoring
+  }
+
+  async #restore(time: Time): Promise<boolean> {
+    const { engine, group, length } = this
+    const restoring = new Restoring({
+      ...{ engine, group, time },
+      storage: this.#storage,
+      total: length,
+      signal: this.#closing.signal,
+      onEvent: (event) => this.#measure(event),
+    })
+    try {
+      const isRepaired = await restoring.run()
+      if (isRepaired) this.#members = await readMembers(this.#storage, group)
+      this.#isRestored = true
+      this.#restored.resolve()
+      return isRepaired
+    } catch (error) {
+      this.#failure = error
+      this.#restored.reject(error)
+      throw error
+    }
+  }
+
+  /** Resolves when the graph has been rebuilt; fails as restore() does. */
+  get restored(): Promise<void> {
+    return this.#restored.promise
+  }
+
+  /** The list of people, as on the disk. */
+  get members(): ReadonlyMap<DeviceTag, ListedMember> {
+    return this.#members
+  }
+
+  /** How many events have been rebuilt, while that goes on. */
+  get opening(): { done: number; total: number } | undefined {
+    return this.#isRestored ? undefined : { done: this.engine.history.log.length, total: this.length }
+  }
+
+  /** Ends rebuilding; resolves when what came is taken in, or given up, and on disk. Never throws. */
+  async close(): Promise<void> {
+    const closed = new AppError('CLOSED', 'Tapri is shutting down.')
+    this.#closing.abort(closed)
+    await this.#restoring?.catch(() => {})
+    this.#restored.reject(closed)
+    await this.arrivals.settled()
+    await this.flushed().catch(() => {})
   }
 
   /**
@@ -149,6 +216,7 @@ export class GroupLog {
    * STORE_FAILED after a failed write, and CLOSED while the app is closing.
    */
   receive(events: readonly Uint8Array[], from: string, now: () => Moment): Promise<Taken> {
+    this.#demandRestored()
     return this.arrivals.add(events, (arrivals) => this.#take(arrivals, from, now()))
   }
 
@@ -193,6 +261,7 @@ export class GroupLog {
 
   /** Writes an event of this device; resolves when it is on the disk. Fails with AppError STORE_FAILED. */
   async append(kind: number, body: Uint8Array, now: Moment, covers?: EventId): Promise<Delivered> {
+    this.#demandRestored()
     if (this.#failure) throw this.#failure
     const effects = this.engine.step({ type: 'append', kind, body, covers, ...now })
     const delivered = effects.find((effect) => effect.type === 'deliver')
@@ -204,19 +273,14 @@ export class GroupLog {
 
   /** Time passes: due and expired events, questions for what is missing. */
   async tick(now: Moment): Promise<void> {
-    if (!this.#failure) await this.#carryOut(this.engine.step({ type: 'tick', ...now }))
+    if (this.#isRestored && !this.#failure) await this.#carryOut(this.engine.step({ type: 'tick', ...now }))
   }
 
   /** Resolves when everything delivered so far is on disk. */
   async flushed(): Promise<void> {
+    if (!this.#isRestored) await this.restored
     while (this.#writing) await this.#writing
     if (this.#failure) throw this.#failure
-  }
-
-  /** Resolves when what came is taken in, or given up, and on disk. Never throws. */
-  async close(): Promise<void> {
-    await this.arrivals.settled()
-    await this.flushed().catch(() => {})
   }
 
   /** One delivered event by its delivery index. Fails with AppError STORE_CORRUPT when it is not there. */
@@ -248,6 +312,11 @@ export class GroupLog {
     return proofs.flatMap((proof) => decodeEvents(proof ?? new Uint8Array(0)) ?? [])
   }
 
+  /** What an empty engine would write lies where the log is. */
+  #demandRestored(): void {
+    if (!this.#isRestored && !this.#failure) throw new TypeError('the group is still being opened')
+  }
+
   #carryOut(effects: Effect[]): Promise<void> {
     const { forks } = this.engine.history
     let pendingChanged = false
@@ -259,9 +328,8 @@ export class GroupLog {
         written = this.#enqueue((batch) => {
           batch.delivered.push({ event, entry })
           batch.durable ||= event.tag === this.#parts.self
-          if (!forks.isVisible(entry)) return
-          batch.visible.push(entry)
-          this.#place(batch, entry)
+          if (forks.isVisible(entry)) batch.visible.push(entry)
+          this.#note(batch, entry)
         })
         pendingChanged = true
       } else if (effect.type === 'wait') pendingChanged = true
@@ -270,12 +338,13 @@ export class GroupLog {
           const { tag, proof, hidden } = effect
           batch.proofs.push({ tag, proof })
           batch.hidden.push(...hidden)
-          for (const entry of hidden) this.#place(batch, entry)
+          batch.members.set(tag, memberOf(this.engine, tag))
+          for (const entry of hidden) this.#note(batch, entry)
         })
       else if (effect.type === 'show')
         written = this.#enqueue((batch) => {
           batch.visible.push(...effect.entries)
-          for (const entry of effect.entries) this.#place(batch, entry)
+          for (const entry of effect.entries) this.#note(batch, entry)
         })
       else if (effect.type === 'duplicate') this.#events.onDuplicate()
       else if (effect.type === 'refuse') this.#events.onRefused(effect.reason, effect.from)
@@ -286,21 +355,20 @@ export class GroupLog {
     return written ?? Promise.resolve()
   }
 
-  /** Says what the timeline holds where this entry belongs, as things are now. */
-  #place(batch: Batch, entry: Entry): void {
-    if (!isShown(entry.kind)) return
-    const { history } = this.engine
-    const rivals = history
-      .all(entry.tag, chainOf(entry.kind), entry.seq)
-      .filter((one) => one.hlc === entry.hlc && isShown(one.kind) && history.forks.isVisible(one))
-      .sort((a, b) => (a.id < b.id ? -1 : 1))
-    batch.timeline.set(timelineKey(entry), rivals[0])
+  /** Says what the records hold of this entry, as things are now. */
+  #note(batch: Batch, entry: Entry): void {
+    const { engine } = this
+    if (isShown(entry.kind)) batch.timeline.set(timelineKey(entry), shownInPlaceOf(engine, entry))
+    if (entry.kind === KIND.reaction) batch.reactions.set(entry, engine.history.forks.isVisible(entry))
+    if (chainOf(entry.kind) === 'c') batch.members.set(entry.tag, memberOf(engine, entry.tag))
   }
 
   #enqueue(put: (batch: Batch) => void): Promise<void> {
     this.#next ??= {
       delivered: [],
       timeline: new Map(),
+      members: new Map(),
+      reactions: new Map(),
       visible: [],
       hidden: [],
       proofs: [],
@@ -332,6 +400,7 @@ export class GroupLog {
           batch.visible.map(async (entry) => this.#delivered(await eventOf(entry), entry)),
         )
         await this.#storage.write({ put, remove }, { durable })
+        this.#noteWritten(batch)
         if (visible.length > 0) this.#events.onDelivered(visible)
         if (batch.hidden.length > 0) this.#events.onHidden(batch.hidden)
         for (const { proof } of proofs) this.#events.onFork(proof)
@@ -361,53 +430,45 @@ export class GroupLog {
   }
 
   async #rows(
-    { delivered, timeline }: Batch,
+    { delivered, timeline, members, reactions }: Batch,
     eventOf: (entry: Entry) => Promise<Event>,
   ): Promise<{ put: Row[]; remove: Uint8Array[] }> {
-    const put: Row[] = []
+    const { group, engine } = this
+    const put: Row[] = delivered.map(({ event, entry }) => [eventKey(group, entry.n), event.bytes])
     const remove: Uint8Array[] = []
-    for (const { event, entry } of delivered) {
-      put.push([eventKey(this.group, entry.n), event.bytes])
-      const reaction = decodeReaction(event)
-      if (reaction) put.push([reactionKey(this.group, reaction.target, entry.n), new Uint8Array(0)])
+    for (const [entry, isVisible] of reactions) {
+      const target = decodeReaction(await eventOf(entry))?.target
+      if (target === undefined) continue
+      if (isVisible) put.push(reactionRow(group, target, entry.n))
+      else remove.push(reactionKey(group, target, entry.n))
     }
-    for (const [key, entry] of timeline) {
-      const row = timelineIndexKey(this.group, key)
-      if (!entry) {
-        remove.push(row)
-        continue
-      }
-      const flags = Uint8Array.of(this.#linkHolds(await eventOf(entry), entry) ? LINK_HOLDS : 0)
-      put.push([row, concat([flags, encodeN(entry.n)])])
-    }
+    for (const [key, entry] of timeline)
+      if (entry) put.push(placeRow(group, entry, answeredBy(engine, await eventOf(entry), entry)))
+      else remove.push(timelineIndexKey(group, key))
+    for (const [tag, member] of members)
+      if (member) put.push(memberRow(group, member))
+      else remove.push(memberKey(group, tag))
     const last = delivered.at(-1)
-    if (last) put.push([stateKey(this.group), encodeN(last.entry.n)])
+    if (last) put.push([stateKey(group), encodeN(last.entry.n)])
     return { put, remove }
   }
 
-  #delivered(event: Event, entry: Entry): Delivered {
-    return { event, entry, own: event.tag === this.#parts.self, linkHolds: this.#linkHolds(event, entry) }
+  #noteWritten({ delivered, members }: Batch): void {
+    this.length += delivered.length
+    const [first] = delivered
+    if (first?.entry.n === 1) this.groupName = groupNameOf(first.event)
+    for (const [tag, member] of members)
+      if (member) this.#members.set(tag, member)
+      else this.#members.delete(tag)
   }
 
-  #linkHolds(event: Event, entry: Entry): boolean {
-    const replyTo = decodeMessage(event)?.replyTo
-    const target = replyTo === undefined ? undefined : this.engine.history.get(replyTo)
-    return (
-      target !== undefined && chainOf(target.kind) === 'm' && this.engine.clocks.happensBefore(target, entry)
-    )
+  #delivered(event: Event, entry: Entry): Delivered {
+    const answers = answeredBy(this.engine, event, entry)
+    return { event, entry, own: event.tag === this.#parts.self, answers }
   }
 
   #measure(event: Event): void {
     this.metadataBytes += orderingBytes(event)
     this.eventBytes += event.bytes.length
   }
-}
-
-function damaged(group: GroupId, what: string): AppError {
-  return new AppError(
-    'STORE_CORRUPT',
-    `The messages of group ${group.slice(0, 8)} on this disk are damaged (${what}). Nothing was changed. ` +
-      'Move the data folder away to keep it, start Tapri again, and join the group with a new invite: ' +
-      'the other members still have the messages.',
-  )
 }

@@ -1,4 +1,7 @@
-/** One group as a window sees it: its log turned into messages, pages, reactions, unread and pending. */
+/**
+ * One group as a window sees it: its log turned into messages, pages, reactions, unread and pending. All but the last is
+ * read from records on the disk, and needs no graph: it is there while the graph is still being rebuilt.
+ */
 import type {
   EventId,
   Explanation,
@@ -14,18 +17,19 @@ import type {
 } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
 import { toHex } from '../core/bytes.ts'
-import { KIND, type Event } from '../core/event.ts'
+import { KIND, kindAndAuthor, type Event } from '../core/event.ts'
 import { hlcTimeMs } from '../core/hlc.ts'
 import type { Entry } from '../core/history.ts'
 import { PREVIEW_AFTER_MS } from '../core/limits.ts'
 import { isShown, timelineKey } from '../core/timeline.ts'
 import type { Crypto } from '../crypto/crypto.ts'
-import { decodeN, reactionRange, timelineIndexKey, timelineRange } from '../storage/keys.ts'
+import { decodeN, eventRange, reactionRange, timelineIndexKey, timelineRange } from '../storage/keys.ts'
 import type { Storage } from '../storage/storage.ts'
 import { decodeMessage, decodeReaction, readableName } from './content.ts'
 import { explain } from './explanation.ts'
-import { LINK_HOLDS, type Delivered, type GroupLog } from './group-log.ts'
+import type { Delivered, GroupLog } from './group-log.ts'
 import { NewestWindow } from './newest-window.ts'
+import { decodePlaced, type Placed } from './records.ts'
 
 const QUOTE_LENGTH = 200
 const MAX_REACTION_PEOPLE = 20
@@ -35,6 +39,12 @@ const MAX_REACTION_KINDS = 50
 const MAX_PAGE_SIZE_BYTES = 1024 * 1024
 const MAX_PREVIEWS = 50
 const MAX_GAPS = 20
+/** Unread messages counted. */
+const MAX_UNREAD = 1_000
+/** Messages kept in mind that were reacted to before they came. */
+const MAX_REACTED_EARLY = 1_000
+/** Events that are looked at for unread ones when a group opens, the latest first. */
+const MAX_EVENTS_COUNTED = 4_000
 /** Messages above and below one that is explained. */
 const NEIGHBOURS = 10
 
@@ -74,7 +84,10 @@ export class Group {
   readonly #window: NewestWindow
   #catchingUp: Progress | undefined
   #last: { key: TimelineKey; row: NonNullable<GroupSummary['last']> } | undefined
-  #unread = 0
+  /** The n of unread messages; the latest, when there are too many. */
+  readonly #unread = new Set<number>()
+  /** Messages that were reacted to before they came: no honest app does that, unless their author forked. */
+  readonly #reactedEarly = new Set<EventId>()
   #readN: number
 
   constructor(log: GroupLog, parts: GroupParts) {
@@ -88,19 +101,27 @@ export class Group {
     this.#readN = readN
     this.#presence = presence
     this.#window = new NewestWindow({ group: log.group, sha256, verify, roster, history })
-    this.#unread = this.#countUnread()
   }
 
-  /** Reads what the group list shows. */
+  /** Reads what the group list shows. What is damaged is left out here: rebuilding the graph tells. */
   async open(): Promise<this> {
-    const { messages } = await this.page({ limit: 1 })
-    const last = messages[0]
-    if (last) this.#last = { key: last.key, row: shortened(last) }
+    try {
+      await this.#readLast()
+      await this.#countUnread()
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'STORE_CORRUPT') throw error
+    }
     return this
   }
 
+  async #readLast(): Promise<void> {
+    this.#last = undefined
+    const [last] = (await this.page({ limit: 1 })).messages
+    if (last) this.#last = { key: last.key, row: shortened(last) }
+  }
+
   get joined(): boolean {
-    return this.log.engine.roster.members.has(this.#self)
+    return this.log.members.has(this.#self)
   }
 
   /** While the newest window is shown, what comes before it is on its way. */
@@ -114,26 +135,28 @@ export class Group {
 
   /** atMs: Moment.atMs. */
   summary(atMs: number): GroupSummary {
-    const { roster } = this.log.engine
+    const { groupName, opening } = this.log
     return {
       id: this.log.group,
-      name: roster.groupName ? readableName(roster.groupName) : '',
+      name: groupName ? readableName(groupName) : '',
       joined: this.joined,
       people: this.#people(),
       connection: this.#presence.overall(),
-      unread: this.#unread,
+      unread: this.#unread.size,
       readN: this.#readN,
       last: this.#lastRow(),
       pending: this.#pending(atMs),
       catchingUp: this.#catchingUp,
+      opening,
     }
   }
 
-  /** Takes note of what was delivered and written; returns the ids of messages whose reactions changed. */
-  noteDelivered(delivered: Delivered[]): string[] {
-    const reactedTo = new Set<string>()
+  /** Takes note of what was delivered and written; returns the n of messages whose reactions changed. */
+  noteDelivered(delivered: Delivered[]): number[] {
+    const reactedTo = new Set<EventId>()
     for (const { event, entry, own } of delivered) {
-      if (event.kind === KIND.message && !own && entry.n > this.#readN) this.#unread++
+      if (event.kind === KIND.message && !own && entry.n > this.#readN) this.#noteUnread(entry.n)
+      if (this.#reactedEarly.delete(event.id)) reactedTo.add(event.id)
       const reaction = decodeReaction(event)
       if (reaction) reactedTo.add(reaction.target)
       const key = timelineKey(event)
@@ -141,17 +164,26 @@ export class Group {
         this.#last = { key, row: this.#row(event) }
       }
     }
-    return [...reactedTo]
+    return this.#written([...reactedTo])
   }
 
-  /** Takes note of what is visible no longer; returns the ids of messages whose reactions changed. */
-  async noteHidden(entries: readonly Entry[]): Promise<string[]> {
-    this.#unread = this.#countUnread()
-    this.#last = undefined
-    await this.open()
+  /** Takes note of what is visible no longer; returns the n of messages whose reactions changed. */
+  async noteHidden(entries: readonly Entry[]): Promise<number[]> {
+    for (const { n } of entries) this.#unread.delete(n)
+    await this.#readLast()
     const reactions = entries.filter(({ kind }) => kind === KIND.reaction)
     const events = await Promise.all(reactions.map(({ n }) => this.log.read(n)))
-    return events.flatMap((event) => decodeReaction(event)?.target ?? [])
+    return this.#written(events.flatMap((event) => decodeReaction(event)?.target ?? []))
+  }
+
+  /** The n of those that are on the disk; the rest is still to come, or to be written. */
+  #written(ids: readonly EventId[]): number[] {
+    return ids.flatMap((id) => {
+      const n = this.log.engine.history.get(id)?.n
+      if (n !== undefined && n <= this.log.length) return n
+      if (this.#reactedEarly.size < MAX_REACTED_EARLY) this.#reactedEarly.add(id)
+      return []
+    })
   }
 
   /** The newest events came, ahead of the history that leads to them. */
@@ -172,8 +204,8 @@ export class Group {
   }
 
   markRead(n: number): void {
-    this.#readN = Math.max(this.#readN, Math.min(n, this.log.engine.history.log.length))
-    this.#unread = this.#countUnread()
+    this.#readN = Math.max(this.#readN, Math.min(n, this.log.length))
+    for (const unread of this.#unread) if (unread <= this.#readN) this.#unread.delete(unread)
   }
 
   async page(options: {
@@ -205,11 +237,12 @@ export class Group {
   async explain(id: EventId): Promise<Explanation> {
     const entry = this.log.engine.history.get(id)
     if (entry?.kind !== KIND.message) throw new AppError('UNKNOWN_MESSAGE', 'That message is not here yet.')
-    const { key, replyTo } = await this.message(entry)
+    const { key, replyTo } = await this.message(entry.n)
     const neighbours: Entry[] = []
-    for await (const row of this.#rows({ before: key, limit: NEIGHBOURS })) neighbours.unshift(row.entry)
-    for await (const row of this.#rows({ from: justAfter(key), limit: NEIGHBOURS }))
-      neighbours.push(row.entry)
+    const { log } = this.log.engine.history
+    for await (const { n } of this.#rows({ before: key, limit: NEIGHBOURS })) neighbours.unshift(log[n - 1]!)
+    for await (const { n } of this.#rows({ from: justAfter(key), limit: NEIGHBOURS }))
+      neighbours.push(log[n - 1]!)
     const explanation = await explain({
       log: this.log,
       entry,
@@ -222,29 +255,29 @@ export class Group {
 
   /** Delivery indices of the whole timeline, in display order. */
   async *timeline(): AsyncGenerator<number> {
-    for await (const [, value] of this.#storage.range(timelineRange(this.log.group))) yield decodeN(value)
+    for await (const [, value] of this.#storage.range(timelineRange(this.log.group)))
+      yield decodePlaced(value).n
   }
 
-  /** A message of the timeline as it is now. */
-  async message(entry: Entry): Promise<Message> {
-    const event = await this.log.read(entry.n)
+  /** A message as it is now. */
+  async message(n: number): Promise<Message> {
+    const event = await this.log.read(n)
     const value = await this.#storage.get(timelineIndexKey(this.log.group, timelineKey(event)))
-    return this.#describe(event, entry, holds(value), await this.#reactions(entry.id))
+    return this.#describe(
+      event,
+      { n, answers: value && decodePlaced(value).answers },
+      await this.#reactions(event.id),
+    )
   }
 
   /** What was delivered just now: nobody can have reacted to it before. */
-  fresh({ event, entry, linkHolds }: Delivered): Promise<Message> {
-    return this.#describe(event, entry, linkHolds, [])
+  fresh({ event, entry: { n }, answers }: Delivered): Promise<Message> {
+    return this.#describe(event, { n, answers }, [])
   }
 
-  async #describe(event: Event, entry: Entry, linkHolds: boolean, reactions: Reaction[]): Promise<Message> {
-    const replyTo = linkHolds ? decodeMessage(event)?.replyTo : undefined
-    return {
-      ...this.#plain(event),
-      n: entry.n,
-      replyTo: replyTo === undefined ? undefined : await this.#quote(replyTo),
-      reactions,
-    }
+  async #describe(event: Event, { n, answers }: Placed, reactions: Reaction[]): Promise<Message> {
+    const replyTo = answers === undefined ? undefined : await this.#quote(answers)
+    return { ...this.#plain(event), n, replyTo, reactions }
   }
 
   /** What an event says by itself. */
@@ -287,16 +320,21 @@ export class Group {
     maxSizeBytes = MAX_PAGE_SIZE_BYTES,
   ): Promise<{ messages: Message[]; more: boolean }> {
     const { limit } = place
-    const messages: Message[] = []
-    let sizeBytes = 0
-    let more = false
-    for await (const { entry, linkHolds } of this.#rows({ ...place, limit: limit + 1 })) {
-      const event = await this.log.read(entry.n)
-      sizeBytes += event.bytes.length
-      more = messages.length === limit || (messages.length > 0 && sizeBytes > maxSizeBytes)
-      if (more) break
-      messages.push(await this.#describe(event, entry, linkHolds, await this.#reactions(entry.id)))
+    const rows: Placed[] = []
+    for await (const row of this.#rows({ ...place, limit: limit + 1 })) rows.push(row)
+    // Side by side: one after the other, each would wait for its turn beside whatever else goes on.
+    const events = await Promise.all(rows.map(({ n }) => this.log.read(n)))
+    let count = 0
+    for (let sizeBytes = 0; count < Math.min(limit, events.length); count++) {
+      sizeBytes += events[count]!.bytes.length
+      if (count > 0 && sizeBytes > maxSizeBytes) break
     }
+    const more = rows.length > count
+    const messages = await Promise.all(
+      events
+        .slice(0, count)
+        .map(async (event, i) => this.#describe(event, rows[i]!, await this.#reactions(event.id))),
+    )
     if (place.from === undefined) messages.reverse()
     return this.#awaitsEarlier ? this.#withWindow(place, messages, more) : { messages, more }
   }
@@ -321,27 +359,32 @@ export class Group {
   /** A message of the newest window. */
   async #foretell(event: Event): Promise<Message> {
     const replyTo = decodeMessage(event)?.replyTo
-    const quote = replyTo === undefined ? undefined : await this.#quote(replyTo)
+    const quote = replyTo === undefined ? undefined : await this.#quoteById(replyTo)
     const isBefore = quote !== undefined && quote.key < timelineKey(event)
     return { ...this.#plain(event), n: 0, replyTo: isBefore ? quote : undefined, provisional: true }
   }
 
   /** Records of the timeline next to a place, the nearest first. */
-  async *#rows({ before, from, limit }: Place): AsyncGenerator<{ entry: Entry; linkHolds: boolean }> {
+  async *#rows({ before, from, limit }: Place): AsyncGenerator<Placed> {
     const all = timelineRange(this.log.group)
     const keyOf = (key: TimelineKey) => timelineIndexKey(this.log.group, key)
     const range =
       from === undefined
         ? { from: all.from, to: before === undefined ? all.to : keyOf(before), reverse: true }
         : { from: keyOf(from), to: all.to }
-    for await (const [, value] of this.#storage.range({ ...range, limit }))
-      yield { entry: this.log.engine.history.log[decodeN(value) - 1]!, linkHolds: holds(value) }
+    for await (const [, value] of this.#storage.range({ ...range, limit })) yield decodePlaced(value)
   }
 
-  async #quote(id: EventId): Promise<Quote | undefined> {
-    const entry = this.log.engine.history.get(id)
-    const event = entry ? await this.log.read(entry.n) : this.#window.get(id)
+  /** A quote of what was delivered, or foretold. */
+  async #quoteById(id: EventId): Promise<Quote | undefined> {
+    const n = this.log.engine.history.get(id)?.n
+    if (n !== undefined && n <= this.log.length) return this.#quote(n)
+    const event = this.#window.get(id)
     return event && this.#quoteOf(event)
+  }
+
+  async #quote(n: number): Promise<Quote> {
+    return this.#quoteOf(await this.log.read(n))
   }
 
   #quoteOf(event: Event): Quote {
@@ -358,9 +401,7 @@ export class Group {
   async #reactions(target: string): Promise<Reaction[]> {
     const latest = new Map<string, { key: TimelineKey; on: boolean; emoji: string; tag: string }>()
     for await (const [key] of this.#storage.range(reactionRange(this.log.group, target))) {
-      const n = decodeN(key)
-      if (!this.#isVisible(this.log.engine.history.log[n - 1]!)) continue
-      const event = await this.log.read(n)
+      const event = await this.log.read(decodeN(key))
       const reaction = decodeReaction(event)
       if (!reaction || reaction.target !== target) continue
       const slot = `${event.tag} ${reaction.emoji}`
@@ -405,17 +446,12 @@ export class Group {
   }
 
   #people(): Person[] {
-    return [...this.log.engine.roster.members.values()].map(({ tag, publicKey, name }) => {
+    return [...this.log.members.values()].map(({ tag, publicKey, name, forked }) => {
       const isSelf = tag === this.#self
       const connection = isSelf ? 'synchronised' : this.#presence.connectionOf(toHex(publicKey))
       const online = isSelf || connection === 'admitted' || connection === 'synchronised'
-      const forked = this.log.engine.history.forks.has(tag)
       return { device: tag, name: readableName(name), online, connection, isSelf, forked }
     })
-  }
-
-  #isVisible(entry: Entry): boolean {
-    return this.log.engine.history.forks.isVisible(entry)
   }
 
   #authorOf(event: Event): string {
@@ -423,25 +459,41 @@ export class Group {
   }
 
   #nameOf(tag: string): string {
-    const member = this.log.engine.roster.members.get(tag)
+    const member = this.log.members.get(tag)
     return member ? readableName(member.name) : tag.slice(0, 8)
   }
 
-  #countUnread(): number {
-    const isUnread = (entry: Entry) =>
-      entry.kind === KIND.message && entry.tag !== this.#self && this.#isVisible(entry)
-    return this.log.engine.history.log.slice(this.#readN).filter(isUnread).length
+  /** What was delivered since the user last looked. */
+  async #countUnread(): Promise<void> {
+    const { group } = this.log
+    const range = { ...eventRange(group, this.#readN), reverse: true, limit: MAX_EVENTS_COUNTED }
+    this.#unread.clear()
+    for await (const [key, bytes] of this.#storage.range(range)) {
+      if (this.#unread.size === MAX_UNREAD) return
+      const { kind, tag } = kindAndAuthor(bytes)
+      const n = decodeN(key)
+      if (kind === KIND.message && tag !== this.#self && (await this.#isVisible(n, tag))) this.#unread.add(n)
+    }
+  }
+
+  /** Of a device that forked, the timeline tells. */
+  async #isVisible(n: number, tag: string): Promise<boolean> {
+    const member = this.log.members.get(tag)
+    if (member && !member.forked) return true
+    const key = timelineIndexKey(this.log.group, timelineKey(await this.log.read(n)))
+    const value = await this.#storage.get(key)
+    return value !== undefined && decodePlaced(value).n === n
+  }
+
+  #noteUnread(n: number): void {
+    this.#unread.add(n)
+    if (this.#unread.size > MAX_UNREAD) this.#unread.delete(Math.min(...this.#unread))
   }
 }
 
 /** A key is followed by its own extension: nothing else lies between. */
 function justAfter(key: TimelineKey): TimelineKey {
   return `${key}00`
-}
-
-/** value: a record of the timeline. */
-function holds(value: Uint8Array | undefined): boolean {
-  return value !== undefined && (value[0]! & LINK_HOLDS) !== 0
 }
 
 function shortened({ author, own, text, notice, sentAtMs }: NonNullable<GroupSummary['last']>) {

@@ -42,7 +42,7 @@ import { Outbox, type Batching } from './outbox.ts'
 import { isRetired, openDeviceKey, openStoreOf, retire } from './own-device.ts'
 import { ReferenceClock } from './reference-clock.ts'
 import { Syncing } from './syncing.ts'
-import { systemTime, type Time } from './time.ts'
+import { inTime, systemTime, type Time } from './time.ts'
 import { writeTrace } from './trace.ts'
 
 const VERSION = '0.1.0'
@@ -51,6 +51,10 @@ const TICK_MS = 200
 const ANTI_ENTROPY_MS = 5_000
 /** Changes of a group within this time are told to windows once. */
 const SUMMARY_DELAY_MS = 50
+/** How often windows are told how far a group has been opened. */
+const OPENING_UPDATE_MS = 250
+/** Whoever writes to a group that is being opened waits no longer: less than a window waits for an answer. */
+const MAX_OPENING_WAIT_MS = 25_000
 const MAX_MESSAGES_PER_UPDATE = 100
 const INVITE_ADDRESSES = 8
 const utf8 = new TextEncoder()
@@ -94,7 +98,8 @@ interface OpenGroup {
 
 /**
  * Opens the data folder and goes online. Fails with AppError DATA_IN_USE, STORE_CORRUPT, STORE_FAILED or
- * KEY_UNREADABLE; nothing is left open then.
+ * KEY_UNREADABLE; nothing is left open then. What is there can be shown when it resolves; whether all of it is in order
+ * is known later: see Messenger.opened.
  */
 export async function openMessenger(options: MessengerOptions): Promise<Messenger> {
   const { dataFolder, listen, mdns, name, delayMs } = options
@@ -129,6 +134,7 @@ export class Messenger {
   readonly #time: Time
   readonly #verifier: Verifier
   #cancelTimers: (() => void)[] = []
+  #opened: Promise<void> = Promise.resolve()
   #closing: Promise<void> | undefined
 
   private constructor(parts: MessengerParts, incarnation: Uint8Array) {
@@ -177,13 +183,22 @@ export class Messenger {
       onDiscovered: (addresses) => messenger.#links.learn(addresses),
       onRefused: (peer, reason) => messenger.#counters.refuse(reason, peer),
     })
-    for (const { topic } of messenger.#groups.values()) network.join(topic)
+    messenger.#opened = messenger.#restoreAll()
+    messenger.#opened.catch(() => {})
     messenger.#cancelTimers = [
       messenger.#time.every(TICK_MS, () => messenger.#tick()),
       messenger.#time.every(ANTI_ENTROPY_MS, () => messenger.#syncWithAnyone()),
     ]
     messenger.#tick()
     return messenger
+  }
+
+  /**
+   * Resolves when every group has been checked, or the messenger is closed. Fails with AppError STORE_CORRUPT or
+   * STORE_FAILED: then nothing was written or sent for that group, and this messenger is to be closed.
+   */
+  get opened(): Promise<void> {
+    return this.#opened
   }
 
   /** Tells the listener every update until the returned function is called. */
@@ -221,22 +236,24 @@ export class Messenger {
       createInvite: async ({ group }) => ({ invite: this.#invite(this.#demandJoined(group)) }),
       joinGroup: ({ invite }) => this.#joinGroup(invite),
       getTimeline: ({ group, ...page }) => this.#demand(group).group.page(page),
-      explain: ({ group, message }) => this.#demand(group).group.explain(message),
+      explain: async ({ group, message }) =>
+        (await this.#restored(this.#demand(group))).group.explain(message),
       post: async ({ group, text, replyTo }) => {
-        const open = this.#demandJoined(group)
+        const open = await this.#demandWritableGroup(group)
         const body = encodeMessage({ text, replyTo })
         return open.group.fresh(await this.#post(open, KIND.message, body, replyTo))
       },
       react: async ({ group, target, emoji, on }) => {
         const body = encodeReaction({ target, emoji, on })
-        await this.#post(this.#demandJoined(group), KIND.reaction, body, target)
+        await this.#post(await this.#demandWritableGroup(group), KIND.reaction, body, target)
       },
       markRead: async ({ group, n }) => {
         const open = this.#demand(group)
         open.group.markRead(n)
         open.membership.readN = open.group.readN
-        await this.#saveMembership(open.membership)
         this.#changed(open)
+        await this.#restored(open)
+        await this.#saveMembership(open.membership)
       },
     }
   }
@@ -246,7 +263,7 @@ export class Messenger {
       postBridged: async ({ group, text, author, replyTo, line, notice }) => {
         const body = encodeMessage({ text, replyTo, author, line })
         const kind = notice ? KIND.notice : KIND.message
-        const { event } = await this.#post(this.#demandJoined(group), kind, body, replyTo)
+        const { event } = await this.#post(await this.#demandWritableGroup(group), kind, body, replyTo)
         return { id: event.id }
       },
       setReachable: ({ peers }) => {
@@ -256,7 +273,7 @@ export class Messenger {
       getPeerKey: async () => ({ peer: this.#parts.network.self }),
       getDiagnostics: async () => this.#diagnostics(),
       getLines: async ({ group }) => {
-        const { log } = this.#demand(group)
+        const { log } = await this.#restored(this.#demand(group))
         const lines: [number, string][] = []
         for (const { n, id } of log.engine.history.log) {
           const line = decodeMessage(await log.read(n))?.line
@@ -265,7 +282,7 @@ export class Messenger {
         return { lines }
       },
       writeTrace: async ({ group, folder }) => ({
-        file: await writeTrace(this.#demand(group).group, this.#self, folder),
+        file: await writeTrace((await this.#restored(this.#demand(group))).group, this.#self, folder),
       }),
     }
   }
@@ -312,9 +329,9 @@ export class Messenger {
     const membership: Membership = { group: event.id, secret, readN: 0, addresses: [] }
     await this.#saveMembership(membership)
     const open = await this.#open(membership)
+    await this.#restore(open)
     const { written } = await open.log.receive([event.bytes], network.self, () => this.#now())
     await written
-    network.join(open.topic)
     return this.#summary(open)
   }
 
@@ -328,10 +345,9 @@ export class Messenger {
     }
     await this.#saveMembership(membership)
     const open = await this.#open(membership)
-    this.#parts.network.join(open.topic)
-    for (const peer of this.#parts.network.peers()) this.#syncing.start(membership.group, peer)
+    await this.#restore(open)
+    this.#greetAll(open)
     this.#links.dialDue(this.#time.monotonicMs())
-    this.#changed(open)
     return this.#summary(open)
   }
 
@@ -399,6 +415,36 @@ export class Messenger {
     return open
   }
 
+  /** One group after the other, the smallest first: it is online soonest. */
+  async #restoreAll(): Promise<void> {
+    const groups = [...this.#groups.values()].sort((a, b) => a.log.length - b.log.length)
+    try {
+      for (const open of groups) {
+        await this.#restore(open)
+        this.#greetAll(open)
+      }
+    } catch (error) {
+      if (!this.#closing) throw error
+    }
+  }
+
+  /** Rebuilds the graph of a group, and takes it online. */
+  async #restore(open: OpenGroup): Promise<void> {
+    const { network } = this.#parts
+    const stopTelling = this.#time.every(OPENING_UPDATE_MS, () => this.#changed(open))
+    try {
+      if (await open.log.restore(this.#time)) {
+        console.error(`Records of group ${open.log.group.slice(0, 8)} did not agree with its log: repaired.`)
+        await open.group.open()
+      }
+    } finally {
+      stopTelling()
+    }
+    if (this.#closing) return
+    network.join(open.topic)
+    this.#changed(open)
+  }
+
   /** Own event: on disk first, then to windows (onDelivered), then to the network. */
   async #post(open: OpenGroup, kind: number, body: Uint8Array, target?: string): Promise<Delivered> {
     const { history } = open.log.engine
@@ -412,10 +458,10 @@ export class Messenger {
   #delivered(id: GroupId, delivered: Delivered[]): void {
     const open = this.#groups.get(id)
     if (!open) return
-    const reactedTo = open.group.noteDelivered(delivered)
+    const changed = open.group.noteDelivered(delivered)
     this.#changed(open)
     if (this.#listeners.size > 0)
-      this.#announce(open, delivered, reactedTo).catch((error: unknown) => {
+      this.#announce(open, delivered, changed).catch((error: unknown) => {
         console.error('Updates could not be built:', error)
       })
   }
@@ -423,10 +469,10 @@ export class Messenger {
   async #hidden(id: GroupId, entries: readonly Entry[]): Promise<void> {
     const open = this.#groups.get(id)
     if (!open) return
-    const reactedTo = await open.group.noteHidden(entries)
+    const changed = await open.group.noteHidden(entries)
     this.#changed(open)
     this.#tell('timelineChanged', { group: id })
-    if (this.#listeners.size > 0) await this.#announce(open, [], reactedTo)
+    if (this.#listeners.size > 0) await this.#announce(open, [], changed)
   }
 
   /** Whoever learns of a fork tells the others: gossip knows the proof again that somebody else sends. */
@@ -444,7 +490,7 @@ export class Messenger {
     retire(this.#self, this.#parts.storage).catch(reportStoreFailure)
   }
 
-  async #announce({ group, log }: OpenGroup, delivered: Delivered[], reactedTo: string[]): Promise<void> {
+  async #announce({ group, log }: OpenGroup, delivered: Delivered[], changed: number[]): Promise<void> {
     const id = log.group
     for (let i = 0; i < delivered.length; i += MAX_MESSAGES_PER_UPDATE) {
       const shown = delivered
@@ -453,19 +499,23 @@ export class Messenger {
       const messages = await Promise.all(shown.map((one) => group.fresh(one)))
       if (messages.length > 0) this.#tell('messagesDelivered', { group: id, messages })
     }
-    const targets = reactedTo
-      .map((target) => log.engine.history.get(target))
-      .filter((entry) => entry !== undefined)
-    const messages = await Promise.all(targets.map((entry) => group.message(entry)))
+    const messages = await Promise.all(changed.map((n) => group.message(n)))
     if (messages.length > 0) this.#tell('messagesChanged', { group: id, messages })
   }
 
   #onPeer(peer: PeerKey, connected: boolean): void {
     this.#links.onPeer(peer, connected)
     if (!connected) return this.#clock.forget(peer)
-    // One of the two begins; a newcomer that waits to be admitted always does.
-    for (const [id, open] of this.#groups)
-      if (peer > this.#parts.network.self || !open.group.joined) this.#syncing.start(id, peer)
+    for (const open of this.#groups.values()) if (!open.log.opening) this.#greet(open, peer)
+  }
+
+  #greetAll(open: OpenGroup): void {
+    for (const peer of this.#parts.network.peers()) this.#greet(open, peer)
+  }
+
+  /** One of the two begins to sync; a newcomer that waits to be admitted always does. */
+  #greet({ group, log }: OpenGroup, peer: PeerKey): void {
+    if (peer > this.#parts.network.self || !group.joined) this.#syncing.start(log.group, peer)
   }
 
   /** Between a link coming up and the subscription being known, gossip passes this peer by: pull once. */
@@ -500,7 +550,8 @@ export class Messenger {
     const open = this.#groups.get(id)
     if (!open) return
     this.#links.setAdmitted(id, peer, 'synchronised')
-    if (!open.group.joined && !this.#isRetired && open.log.engine.roster.groupName) await this.#enter(open)
+    const { members, groupName } = open.log.engine.roster
+    if (!members.has(this.#self) && !this.#isRetired && groupName) await this.#enter(open)
   }
 
   /** This device's own entrance, once everything that came before it is here. */
@@ -594,6 +645,18 @@ export class Messenger {
     this.#demandWritable()
     if (open.group.joined) return open
     throw new AppError('NOT_JOINED_YET', 'Still joining: no member of the group has answered yet.')
+  }
+
+  /** Like #demandJoined, once the group has been opened. Fails also with AppError TIMED_OUT, CLOSED, or what is wrong with it. */
+  async #demandWritableGroup(id: GroupId): Promise<OpenGroup> {
+    await this.#restored(this.#demandJoined(id))
+    return this.#demandJoined(id)
+  }
+
+  async #restored(open: OpenGroup): Promise<OpenGroup> {
+    const late = () => new AppError('TIMED_OUT', 'This group is still being opened. Try again in a moment.')
+    await inTime(open.log.restored, MAX_OPENING_WAIT_MS, this.#time, late)
+    return open
   }
 
   #diagnostics(): Diagnostics {

@@ -249,6 +249,7 @@ export class Syncing {
   }
 
   async #answerAsk(stream: FrameStream, log: GroupLog, missing: Missing): Promise<void> {
+    await log.flushed()
     const entries = eventsOf(missing, log.engine.history)
     for await (const events of batches(log.readMany(entries.map(({ n }) => n))))
       await stream.send(encodeFrame({ type: 'events', events }))

@@ -25,3 +25,19 @@ export const systemTime: Time = {
   },
   random: () => Math.random(),
 }
+
+/** The promise, or a failure when it has not settled after limitMs. */
+export async function inTime<T>(
+  promise: Promise<T>,
+  limitMs: number,
+  time: Time,
+  failure: () => Error,
+): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const cancel = time.after(limitMs, () => late.reject(failure()))
+  try {
+    return await Promise.race([promise, late.promise])
+  } finally {
+    cancel()
+  }
+}

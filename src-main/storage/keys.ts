@@ -3,9 +3,10 @@
  * big-endian, so that byte order is the order we read in and no prefix leaks into another.
  *
  *   e group n      -> event bytes, in delivery order: the log, the only truth
- *   o group key    -> n (6 bytes): the timeline
- *   r group id16 n -> nothing: reactions (event n) to a message
  *   f group tag    -> the proof that a device forked: its two events
+ *   o group key    -> the timeline: see messenger/records.ts, also for the next two
+ *   r group id16 n -> reactions (event n) to a message
+ *   m group tag    -> members
  *   s group        -> state record, written in every batch
  *   g group        -> what makes this device a member: see messenger/membership.ts
  *   a setting      -> settings of the app
@@ -37,16 +38,23 @@ export const timelineIndexKey = (group: GroupId, key: TimelineKey) =>
   concat([prefix('o', group), fromHex(key)])
 export const reactionKey = (group: GroupId, target: EventId, n: number) =>
   concat([reactionPrefix(group, target), encodeN(n)])
+export const memberKey = (group: GroupId, tag: DeviceTag) => concat([prefix('m', group), fromHex(tag)])
 export const forkKey = (group: GroupId, tag: DeviceTag) => concat([prefix('f', group), fromHex(tag)])
 export const stateKey = (group: GroupId) => prefix('s', group)
 export const groupKey = (group: GroupId) => prefix('g', group)
 export const settingKey = (name: string) => ascii(`a${name}`)
 
-export const eventRange = (group: GroupId): KeyRange => within(prefix('e', group))
+/** The log, after event afterN. */
+export const eventRange = (group: GroupId, afterN = 0): KeyRange => ({
+  from: eventKey(group, afterN + 1),
+  to: within(prefix('e', group)).to,
+})
 export const timelineRange = (group: GroupId): KeyRange => within(prefix('o', group))
 export const forkRange = (group: GroupId): KeyRange => within(prefix('f', group))
-export const reactionRange = (group: GroupId, target: EventId): KeyRange =>
-  within(reactionPrefix(group, target))
+/** Reactions to one message, or all. */
+export const reactionRange = (group: GroupId, target?: EventId): KeyRange =>
+  within(target === undefined ? prefix('r', group) : reactionPrefix(group, target))
+export const memberRange = (group: GroupId): KeyRange => within(prefix('m', group))
 export const groupsRange = (): KeyRange => within(ascii('g'))
 
 /** All keys that start with a prefix: up to the next prefix of the same length. */

@@ -8,6 +8,7 @@
  */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 
 const BLOCK_SIZE = 32 * 1024
 const HEADER_SIZE = 7
@@ -27,7 +28,7 @@ export async function damageOf(folder: string): Promise<string | undefined> {
   if (hasTables && logs.length === 0) return 'its log is missing'
   for (const name of logs) {
     const log = await unlessGone(readFile(join(folder, name)))
-    if (log && isDamagedLog(log)) return `${name} has been altered`
+    if (log && (await isDamagedLog(log))) return `${name} has been altered`
   }
   return undefined
 }
@@ -43,9 +44,11 @@ async function unlessGone<T>(reading: Promise<T>): Promise<T | undefined> {
 }
 
 /** Whether an intact record follows a damaged place. A damaged end is a write that a crash cut off: nobody was told of it. */
-export function isDamagedLog(log: Uint8Array): boolean {
+export async function isDamagedLog(log: Uint8Array): Promise<boolean> {
   let isBroken = false
   for (let start = 0; start < log.length; start += BLOCK_SIZE) {
+    // A log may have megabytes, and the event loop something else to do.
+    await setImmediate()
     const block = log.subarray(start, start + BLOCK_SIZE)
     for (let at = 0; at + HEADER_SIZE <= block.length;) {
       const size = recordSize(block.subarray(at))

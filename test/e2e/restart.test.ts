@@ -4,6 +4,8 @@ import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
+import { decodeN } from '../../src-main/storage/keys.ts'
+import { openLevelStorage } from '../../src-main/storage/level.ts'
 import { aliceAndBob, command, freshFolder, openApp, type App } from './app.ts'
 
 test('an app that was killed right after sending has everything and reconnects by itself', async () => {
@@ -68,6 +70,45 @@ test('a damaged store is told in words, with what to do, left as it is, and trie
   await app.createGroup('All is well again')
   await app.say('and I am still Alice')
 })
+
+test('damage that shows only behind the screen takes the place of the screen', async () => {
+  const data = freshFolder()
+  const before = await openApp({ data })
+  await before.introduce('Alice')
+  await before.createGroup('Office')
+  for (const text of ['one', 'two', 'three']) await before.say(text)
+  await before.close()
+  const store = join(data, 'store')
+  const removed = await takeEvent(store, 2)
+
+  const app = await openApp({ data, expected: /are damaged/ })
+  const fatal = app.page.locator('[data-testid=fatal][data-code=STORE_CORRUPT]')
+  await fatal.waitFor()
+  expect(await fatal.getByRole('alert').textContent()).toMatch(
+    /damaged.*Nothing was changed.*Move the data folder away/,
+  )
+
+  const storage = await openLevelStorage(store)
+  await storage.write({ put: [removed] }, { durable: true })
+  await storage.close()
+  await fatal.getByRole('button').click()
+  await app.openGroup('Office')
+  expect(await app.texts()).toEqual(['one', 'two', 'three'])
+  await app.say('four')
+})
+
+/** Takes the n-th event of the only group out of a store. */
+async function takeEvent(store: string, n: number): Promise<readonly [Uint8Array, Uint8Array]> {
+  const storage = await openLevelStorage(store)
+  const [e, f] = [Buffer.from('e'), Buffer.from('f')]
+  for await (const row of storage.range({ from: e, to: f })) {
+    if (decodeN(row[0]) !== n) continue
+    await storage.write({ put: [], remove: [row[0]] }, { durable: true })
+    await storage.close()
+    return row
+  }
+  throw new Error(`event ${n} is not there`)
+}
 
 test('a window opens where it was left, and on a screen that exists', async () => {
   const data = freshFolder()

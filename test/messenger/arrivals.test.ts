@@ -13,6 +13,7 @@ import { GroupLog } from '../../src-main/messenger/group-log.ts'
 import { decodeInvite, topicOf } from '../../src-main/messenger/membership.ts'
 import { Messenger } from '../../src-main/messenger/messenger.ts'
 import { createMemoryNetwork, MemoryHub } from '../../src-main/network/memory.ts'
+import { systemTime } from '../../src-main/messenger/time.ts'
 import { openMemoryStorage } from '../../src-main/storage/memory.ts'
 import { signWithNonce } from '../helpers/ed25519.ts'
 import { Witness } from '../helpers/witness.ts'
@@ -75,6 +76,7 @@ async function listen(world: World, verifier: Verifier, self = '00'.repeat(8)): 
     onDuplicate: () => listener.duplicates++,
     onAsk() {},
   })
+  await log.restore(systemTime)
   return Object.assign(listener, { log })
 }
 

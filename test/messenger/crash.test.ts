@@ -7,11 +7,18 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { COMMAND_NAMES, UPDATE_NAMES, type Commands, type Updates } from '../../src-main/api/contract.ts'
+import {
+  COMMAND_NAMES,
+  UPDATE_NAMES,
+  type Commands,
+  type GroupSummary,
+  type Updates,
+} from '../../src-main/api/contract.ts'
 import { connectRpc } from '../../src-main/api/rpc.ts'
 import { openMessenger } from '../../src-main/messenger/messenger.ts'
 import { eventKey, stateKey } from '../../src-main/storage/keys.ts'
 import { openLevelStorage } from '../../src-main/storage/level.ts'
+import { LOOPBACK, writeLargeGroup } from '../helpers/large-group.ts'
 
 const LISTEN = '/ip4/127.0.0.1/tcp/0'
 const HEADLESS = join(import.meta.dirname, '../../src-main/headless.ts')
@@ -58,6 +65,15 @@ async function connect(child: ChildProcess): Promise<Commands> {
   return rpc.call
 }
 
+async function rowsOf(store: string): Promise<string[]> {
+  const storage = await openLevelStorage(store)
+  const rows: string[] = []
+  for await (const [key, value] of storage.range({ from: Uint8Array.of(0), to: Uint8Array.of(255) }))
+    rows.push(`${Buffer.from(key).toString('hex')} ${Buffer.from(value).toString('hex')}`)
+  await storage.close()
+  return rows
+}
+
 async function kill(child: ChildProcess): Promise<void> {
   const exited = once(child, 'exit')
   child.kill('SIGKILL')
@@ -101,6 +117,24 @@ describe('a killed process', () => {
     await kill(child)
   })
 
+  test('while it still checked a group leaves everything as it was', async () => {
+    const folder = await freshFolder()
+    const large = await writeLargeGroup(folder, { events: 20_000, authors: 4, unread: 10 })
+    const before = await rowsOf(join(folder, 'store'))
+    const child = startProcess(folder)
+    const call = await connect(child)
+    const [{ opening }] = (await call.getState()).groups as [GroupSummary]
+    expect(opening!.done).toBeLessThan(large.length)
+    const { messages } = await call.getTimeline({ group: large.group, limit: 50 })
+    expect(messages.map((message) => message.text)).toEqual(large.lastTexts.slice(-50))
+    await kill(child)
+    expect(await rowsOf(join(folder, 'store'))).toEqual(before)
+    const again = await openMessenger({ dataFolder: folder, ...LOOPBACK })
+    onTestFinished(() => again.close())
+    const posted = await again.commands.post({ group: large.group, text: 'still here' })
+    expect(posted.n).toBe(large.length + 1)
+  })
+
   test('leaves its folder to the next one, and a running one does not', async () => {
     const folder = await freshFolder()
     const first = startProcess(folder)
@@ -116,6 +150,18 @@ describe('a killed process', () => {
 describe('a damaged store', () => {
   const open = (dataFolder: string) =>
     openMessenger({ dataFolder, listen: [LISTEN], mdns: false, name: 'alice' })
+  /** Reads what the window shows at once, and goes on until everything has been checked. */
+  async function openFully(dataFolder: string): Promise<void> {
+    const messenger = await open(dataFolder)
+    try {
+      const page = messenger.commands.getTimeline({ group, limit: 50 }).catch(() => {})
+      const read = messenger.commands.markRead({ group, n: 31 }).catch(() => {})
+      await messenger.opened
+      await Promise.all([page, read])
+    } finally {
+      await messenger.close()
+    }
+  }
   let good: string
   let group: string
 
@@ -142,14 +188,6 @@ describe('a damaged store', () => {
     const names = (await readdir(store)).filter((name) => !/^LO(G|CK)/.test(name)).sort()
     const contents = await Promise.all(names.map((name) => readFile(join(store, name), 'base64')))
     return Object.fromEntries(names.map((name, i) => [name, contents[i]!]))
-  }
-  async function rowsOf(store: string): Promise<string[]> {
-    const storage = await openLevelStorage(store)
-    const rows: string[] = []
-    for await (const [key, value] of storage.range({ from: Uint8Array.of(0), to: Uint8Array.of(255) }))
-      rows.push(`${Buffer.from(key).toString('hex')} ${Buffer.from(value).toString('hex')}`)
-    await storage.close()
-    return rows
   }
   const expectReport = (opening: Promise<unknown>) =>
     expect(opening).rejects.toMatchObject({
@@ -182,9 +220,9 @@ describe('a damaged store', () => {
       await (changed ? writeFile(file, changed) : rm(file))
     }
     const before = await filesOf(store)
-    await expectReport(open(folder))
+    await expectReport(openFully(folder))
     expect(await filesOf(store)).toEqual(before)
-    await expectReport(open(folder))
+    await expectReport(openFully(folder))
   })
 
   test.each<[string, () => Uint8Array]>([
@@ -199,7 +237,7 @@ describe('a damaged store', () => {
     await storage.write({ put: [], remove: [key()] }, { durable: true })
     await storage.close()
     const before = await rowsOf(store)
-    await expectReport(open(folder))
+    await expectReport(openFully(folder))
     expect(await rowsOf(store)).toEqual(before)
   })
 
@@ -211,7 +249,7 @@ describe('a damaged store', () => {
     await storage.write({ put: [[eventKey(group, 7), altered]] })
     await storage.close()
     const before = await rowsOf(store)
-    await expectReport(open(folder))
+    await expectReport(openFully(folder))
     expect(await rowsOf(store)).toEqual(before)
   })
 
@@ -221,7 +259,7 @@ describe('a damaged store', () => {
     const table = await readFile(join(store, name!))
     table.fill(0x55, 0, 64)
     await writeFile(join(store, name!), table)
-    await expectReport(open(folder))
+    await expectReport(openFully(folder))
     expect(Buffer.compare(await readFile(join(store, name!)), table)).toBe(0)
   })
 
@@ -231,6 +269,17 @@ describe('a damaged store', () => {
     const { code, sentence } = await failure(startProcess(folder))
     expect(code).toBe(1)
     expect(sentence).toMatch(/^The store in .* is damaged.*\n$/)
+    expect(sentence.trimEnd()).not.toContain('\n')
+  })
+
+  test('ends the program also when the damage shows only behind the screen', async () => {
+    const { folder, store } = await copy()
+    const storage = await openLevelStorage(store)
+    await storage.write({ put: [], remove: [eventKey(group, 5)] }, { durable: true })
+    await storage.close()
+    const { code, sentence } = await failure(startProcess(folder))
+    expect(code).toBe(1)
+    expect(sentence).toMatch(/^The messages of group .* are damaged \(event 5: gap\).*\n$/)
     expect(sentence.trimEnd()).not.toContain('\n')
   })
 })

@@ -218,7 +218,10 @@ test('what is written while nobody can be reached arrives later, in its place', 
 })
 
 test('a message is explained by what its author had seen, what is independent of it, and how late it came', async () => {
-  const { alice, bob, group } = await makeGroup()
+  const hub = new MemoryHub()
+  // Bob's clock is ahead: what is written at the same time has an order all the same.
+  const [alice, bob] = [await makeDevice(hub, 'Alice'), await makeDevice(hub, 'Bob', 50)]
+  const group = await join(alice, bob, 'office')
   const explain = (device: Device, { id }: Message) =>
     device.messenger.commands.explain({ group, message: id })
   const textsOf = (quotes: readonly { text: string }[]) => quotes.map(({ text }) => text)

@@ -10,6 +10,7 @@ import { inlineVerifier } from '../../src-main/crypto/verifier.ts'
 import { encodeMessage, encodeReaction } from '../../src-main/messenger/content.ts'
 import { Group } from '../../src-main/messenger/group.ts'
 import { GroupLog } from '../../src-main/messenger/group-log.ts'
+import { systemTime } from '../../src-main/messenger/time.ts'
 import { openMemoryStorage } from '../../src-main/storage/memory.ts'
 import { makeWorld, START_MS, type Person } from '../helpers/people.ts'
 
@@ -46,6 +47,7 @@ async function makeScene() {
     onDuplicate: ignore,
     onAsk: ignore,
   })
+  await log.restore(systemTime)
   const refused: string[] = []
   const told = { timeline: 0, summary: 0 }
   const group: Group = new Group(log, {

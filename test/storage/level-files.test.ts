@@ -34,31 +34,32 @@ beforeAll(async () => {
   large = await logOf([100_000, 32 * 1024 - 40, 10, 70_000, LAST_SIZE])
 })
 
-test('a log as it was written is intact', () => {
-  expect(isDamagedLog(small)).toBe(false)
-  expect(isDamagedLog(large)).toBe(false)
-  expect(isDamagedLog(new Uint8Array(0))).toBe(false)
+test('a log as it was written is intact', async () => {
+  expect(await isDamagedLog(small)).toBe(false)
+  expect(await isDamagedLog(large)).toBe(false)
+  expect(await isDamagedLog(new Uint8Array(0))).toBe(false)
 })
 
-test('every changed byte before the last record is noticed', () => {
+test('every changed byte before the last record is noticed', async () => {
   const end = small.length - LAST_SIZE - 40
-  for (let at = 0; at < end; at++) expect([at, isDamagedLog(flipped(small, at))]).toEqual([at, true])
+  for (let at = 0; at < end; at++) expect([at, await isDamagedLog(flipped(small, at))]).toEqual([at, true])
 })
 
-test('a changed byte in records of several blocks is noticed', () => {
+test('a changed byte in records of several blocks is noticed', async () => {
   const end = large.length - LAST_SIZE - 40
-  for (let at = 0; at < end; at += 9_973) expect([at, isDamagedLog(flipped(large, at))]).toEqual([at, true])
+  for (let at = 0; at < end; at += 9_973)
+    expect([at, await isDamagedLog(flipped(large, at))]).toEqual([at, true])
 })
 
-test('a log that a crash cut off anywhere is intact', () => {
+test('a log that a crash cut off anywhere is intact', async () => {
   for (let length = 0; length < small.length; length++)
-    expect([length, isDamagedLog(small.subarray(0, length))]).toEqual([length, false])
+    expect([length, await isDamagedLog(small.subarray(0, length))]).toEqual([length, false])
   for (let length = 0; length < large.length; length += 9_973)
-    expect([length, isDamagedLog(large.subarray(0, length))]).toEqual([length, false])
+    expect([length, await isDamagedLog(large.subarray(0, length))]).toEqual([length, false])
 })
 
-test('zeros at the end, of a disk that had grown the file only, are no damage', () => {
+test('zeros at the end, of a disk that had grown the file only, are no damage', async () => {
   const grown = new Uint8Array(small.length + 10_000)
   grown.set(small)
-  expect(isDamagedLog(grown)).toBe(false)
+  expect(await isDamagedLog(grown)).toBe(false)
 })

@@ -1,0 +1,195 @@
+/** A data folder with a long conversation in it, made as quickly as its rules allow: nobody's engine but the owner's. */
+import { join } from 'node:path'
+import type { EventId, GroupId } from '../../src-main/api/contract.ts'
+import { commitTo, deviceTag, encodeEvent, KIND, type Dot, type Event } from '../../src-main/core/event.ts'
+import { hlcAt } from '../../src-main/core/hlc.ts'
+import { encodeJoin, joinStatement } from '../../src-main/core/members.ts'
+import type { KeyPair } from '../../src-main/crypto/crypto.ts'
+import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
+import { inlineVerifier } from '../../src-main/crypto/verifier.ts'
+import { encodeMessage, encodeReaction } from '../../src-main/messenger/content.ts'
+import { GroupLog, type GroupLogEvents } from '../../src-main/messenger/group-log.ts'
+import {
+  decodeInvite,
+  encodeMembership,
+  inviteKeyOf,
+  type Membership,
+} from '../../src-main/messenger/membership.ts'
+import { openMessenger } from '../../src-main/messenger/messenger.ts'
+import { openDeviceKey } from '../../src-main/messenger/own-device.ts'
+import { systemTime } from '../../src-main/messenger/time.ts'
+import { groupKey } from '../../src-main/storage/keys.ts'
+import { openLevelStorage } from '../../src-main/storage/level.ts'
+import type { Storage } from '../../src-main/storage/storage.ts'
+
+export const LOOPBACK = { listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false }
+const EVENTS_PER_BATCH = 256
+const TEXT = 'the kind of sentence that people write to each other during the day'
+
+export interface LargeGroup {
+  group: GroupId
+  /** Delivery index of the last event. */
+  length: number
+  /** Texts of the last messages, in timeline order: enough for a page. */
+  lastTexts: string[]
+}
+
+export interface LargeGroupOptions {
+  /** Messages, answers and reactions together. */
+  events: number
+  /** The owner of the folder is one of them. */
+  authors: number
+  /** So many of the last events have not been looked at. */
+  unread: number
+}
+
+export const SILENT: GroupLogEvents = {
+  onDelivered() {},
+  onHidden() {},
+  onFork() {},
+  onOwnUnknown() {},
+  onPendingChanged() {},
+  onRefused(reason) {
+    throw new Error(`an event was refused: ${reason}`)
+  },
+  onDuplicate() {},
+  onAsk() {},
+}
+
+/** Every fifth event does not know the one before it; one in four answers, one in ten is a reaction. */
+export async function writeLargeGroup(
+  dataFolder: string,
+  { events, authors, unread }: LargeGroupOptions,
+): Promise<LargeGroup> {
+  const owner = await openMessenger({ dataFolder, ...LOOPBACK, name: 'Author 0' })
+  const { id: group } = await owner.commands.createGroup({ name: 'large' })
+  const { invite } = await owner.commands.createInvite({ group })
+  await owner.close()
+  const membership = decodeInvite(invite, crypto)
+  const { log, storage, key } = await openLog(dataFolder, group)
+  const lastTexts: string[] = []
+  let batch: Uint8Array[] = []
+  const take = async () => {
+    const now = () => ({ nowMs: Date.now(), atMs: performance.now() })
+    const { written } = await log.receive(batch, 'maker', now)
+    await written
+    batch = []
+  }
+  const keys = [key, ...Array.from({ length: authors - 1 }, () => crypto.keyPair())]
+  for (const { event, text } of conversation(membership, keys, events)) {
+    batch.push(event.bytes)
+    if (text !== undefined) lastTexts.push(text)
+    if (lastTexts.length > 200) lastTexts.shift()
+    if (batch.length === EVENTS_PER_BATCH) await take()
+  }
+  await take()
+  const length = log.length
+  const read = { ...membership, readN: length - unread, addresses: [] }
+  await storage.write({ put: [[groupKey(group), encodeMembership(read)]] }, { durable: true })
+  await storage.close()
+  return { group, length, lastTexts }
+}
+
+/** The log of a group in a data folder, ready to be written to, without a messenger around it. */
+export async function openLog(
+  dataFolder: string,
+  group: GroupId,
+): Promise<{ log: GroupLog; storage: Storage; key: KeyPair }> {
+  const storage = await openLevelStorage(join(dataFolder, 'store'))
+  const key = await openDeviceKey(storage, dataFolder, crypto)
+  const parts = {
+    group,
+    self: deviceTag(key.publicKey, crypto.sha256),
+    sha256: crypto.sha256,
+    // All of it was signed right here.
+    verify: () => true,
+    verifier: inlineVerifier(() => true),
+    sign: (id: Uint8Array) => crypto.sign(id, key.secretKey),
+  }
+  const log = await GroupLog.open(parts, storage, SILENT)
+  await log.restore(systemTime)
+  return { log, storage, key }
+}
+
+interface Author {
+  tag: string
+  sign(id: Uint8Array): Uint8Array
+  seq: number
+  last: EventId | undefined
+  hasCitedControl: boolean
+}
+
+function* conversation(
+  { group, secret }: Membership,
+  keys: readonly KeyPair[],
+  count: number,
+): Generator<{ event: Event; text?: string }> {
+  const { sha256 } = crypto
+  const authors = keys.map(({ publicKey, secretKey }): Author => ({
+    tag: deviceTag(publicKey, sha256),
+    sign: (id) => crypto.sign(id, secretKey),
+    seq: 0,
+    last: undefined,
+    hasCitedControl: false,
+  }))
+  let control: EventId = group
+  const inviteKey = inviteKeyOf(secret, crypto).secretKey
+  for (const [i, { tag, sign }] of authors.entries()) {
+    if (i === 0) continue
+    const { publicKey } = keys[i]!
+    const proof = crypto.sign(joinStatement(group, publicKey), inviteKey)
+    const memberName = new TextEncoder().encode(`Author ${i}`)
+    const body = encodeJoin({ publicKey, proof, memberName })
+    const controlHeads = [control]
+    const commit = commitTo(undefined, [], controlHeads, sha256)
+    // The group was founded just now, and an event is later than what it cites.
+    const hlc = hlcAt(Date.now() + i)
+    const fields = { kind: KIND.join, tag, seq: 1, hlc, deps: [], commit, controlHeads, body }
+    const event = encodeEvent(fields, group, sha256, sign)
+    control = event.id
+    yield { event }
+  }
+  interface Head extends Dot {
+    id: EventId
+  }
+  let heads: Head[] = []
+  const messages: EventId[] = []
+  const first = hlcAt(Date.now() + authors.length)
+  for (let i = 0; i < count; i++) {
+    const author = authors[(i * 7 + (i >> 4)) % authors.length]!
+    const seen = i % 5 === 4 ? heads.slice(0, -1) : heads
+    const deps = seen.filter(({ tag }) => tag !== author.tag).sort((a, b) => (a.tag < b.tag ? -1 : 1))
+    const isReaction = i % 10 === 9
+    const text = `message ${i}: ${TEXT}`
+    // What is that far back is in everybody's past.
+    const target = i % 4 === 1 || isReaction ? messages.at(-8) : undefined
+    const body =
+      isReaction && target !== undefined
+        ? encodeReaction({ target, emoji: ['👍', '🫖', '🎉'][i % 3]!, on: true })
+        : encodeMessage({ text, replyTo: target })
+    const kind = isReaction && target !== undefined ? KIND.reaction : KIND.message
+    const controlHeads = author.hasCitedControl ? undefined : [control]
+    author.hasCitedControl = true
+    const depIds = deps.map(({ id }) => id)
+    const event = encodeEvent(
+      {
+        kind,
+        tag: author.tag,
+        seq: ++author.seq,
+        hlc: first + BigInt(i),
+        deps: deps.map(({ tag, seq }) => ({ tag, seq })),
+        commit: commitTo(author.last, depIds, controlHeads, sha256),
+        controlHeads,
+        body,
+      },
+      group,
+      sha256,
+      author.sign,
+    )
+    author.last = event.id
+    heads = [...heads.filter((head) => !seen.includes(head) && head.tag !== author.tag), { ...event }]
+    if (kind === KIND.message) messages.push(event.id)
+    if (messages.length > 8) messages.shift()
+    yield kind === KIND.message ? { event, text } : { event }
+  }
+}
