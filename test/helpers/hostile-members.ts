@@ -18,9 +18,10 @@ import { decodeInvite, topicOf } from '../../src-main/messenger/membership.ts'
 import { Messenger } from '../../src-main/messenger/messenger.ts'
 import { systemTime } from '../../src-main/messenger/time.ts'
 import { createMemoryNetwork, MemoryHub } from '../../src-main/network/memory.ts'
+import type { PeerKey } from '../../src-main/network/network.ts'
 import { openMemoryStorage } from '../../src-main/storage/memory.ts'
 import { until } from './messengers.ts'
-import { Witness } from './witness.ts'
+import { meet, Witness } from './witness.ts'
 
 /** Unix ms at which alice's clock stands. */
 export const START_MS = Date.UTC(2026, 0, 1)
@@ -62,15 +63,22 @@ export async function makeScene({ hostile = 1 } = {}) {
     await member.close()
   }
 
-  const mallory = await new Witness(createMemoryNetwork(hub, toHex(keys[0]!.publicKey))).start()
-  onTestFinished(() => mallory.network.stop())
-  await mallory.network.connect(`memory/${(await alice.operator.getPeerKey()).peer}`)
   const topic = topicOf(decodeInvite(invite, crypto).secret, crypto)
-  mallory.network.join(topic)
-  await mallory.until(() => mallory.network.topicPeers(topic).length > 0)
+  const { peer: alicesKey } = await alice.operator.getPeerKey()
+  /** Somebody with no messenger, linked to alice alone and in the group's topic. */
+  const startWitness = async (peer: PeerKey) => {
+    const witness = await new Witness(createMemoryNetwork(hub, peer)).start()
+    onTestFinished(() => witness.network.stop())
+    await witness.network.connect(`memory/${alicesKey}`)
+    await meet(topic, witness)
+    await witness.until(() => witness.network.topicPeers(topic).includes(alicesKey))
+    return witness
+  }
+  const mallory = await startWitness(toHex(keys[0]!.publicKey))
   return {
     alice,
     start,
+    startWitness,
     group,
     invite,
     clocks,
