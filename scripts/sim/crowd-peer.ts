@@ -90,6 +90,11 @@ export class CrowdPeer {
     this.#seenOfCatchUp = 0
   }
 
+  /** As a network does it when a link goes down. */
+  endCutSessions(): void {
+    for (const session of [...this.sessions]) session.endIfCut()
+  }
+
   /** Lets sessions go on that waited for another. */
   resumeSessions(): void {
     if (this.#seenOfCatchUp === this.catchUp.version) return

@@ -81,6 +81,11 @@ export class Session {
     for (const end of this.#ends) this.#carryOut(end, end.machine.start())
   }
 
+  /** A link went down, or somebody off: nothing more comes, and other sessions are not to wait for it. */
+  endIfCut(): void {
+    this.#isAlive()
+  }
+
   /** Something happened in another session of this peer. */
   resume(peer: CrowdPeer): void {
     const end = this.#ends.find((one) => one.peer === peer)!

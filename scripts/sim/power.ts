@@ -15,6 +15,7 @@ export function switchOff(crowd: Crowd, peer: CrowdPeer): void {
   mesh.isOn[peer.index] = false
   peer.life++
   peer.isTicking = false
+  peer.endCutSessions()
 }
 
 /** Nothing is left but the disk. */

@@ -62,6 +62,7 @@ function divide(crowd: Crowd, sides: number): void {
   const { peers, mesh, random, agenda } = crowd
   for (const { index } of peers) mesh.side[index] = sides === 1 ? 0 : random.between(1, sides)
   for (const peer of peers) {
+    peer.endCutSessions()
     peer.undisturbedSinceMs = agenda.nowMs
     // Links that come up bring a look at each other's clocks.
     crowd.meetings.meet(peer, MET, 'link')

@@ -118,12 +118,15 @@ export class CatchUp<Peer> {
     return slice !== undefined && (slice.holder ?? peer) === peer
   }
 
-  /** What everybody waits for, and who was asked for it; undefined when nobody has to wait for anybody. */
+  /**
+   * What everybody waits for, and who was asked for it; undefined when nobody has to wait for anybody. When nobody was
+   * asked for the slice whose turn it is, that is whoever is busy with a later one, and might have it.
+   */
   get turn(): { peer: Peer; slice: Slice } | undefined {
-    if (this.#plans.size < 2) return undefined
+    if (this.#plans.size < 2 && !this.#isBroken) return undefined
     if (this.#controls) return { peer: this.#controlsHolder!, slice: this.#controls }
-    const slice = this.#slices[this.#turn]
-    return slice?.holder === undefined ? undefined : { peer: slice.holder, slice }
+    const slice = this.#slices.find(({ holder, isDone }) => holder !== undefined && !isDone)
+    return slice && { peer: slice.holder!, slice }
   }
 
   /** The peer has fewer events of it than others. */

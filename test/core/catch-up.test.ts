@@ -146,6 +146,42 @@ test('one whom others wait for is known, and one whom nobody waits for is not hu
   expect(catchUp.turn).toEqual({ peer: 'bob', slice: first })
 })
 
+test('whoever keeps silent about a later slice is hurried when nobody else has the one before it', () => {
+  const catchUp = new CatchUp<string>()
+  // Mallory, who leads, promised what nobody has; Moriarty was asked for what comes after it.
+  for (const peer of ['mallory', 'moriarty']) catchUp.join(peer, plan(2))
+  const first = next(catchUp, 'mallory')
+  const later = next(catchUp, 'moriarty')
+  expect(catchUp.turn).toEqual({ peer: 'mallory', slice: first })
+  catchUp.leave('mallory')
+  catchUp.join('bob', plan(0))
+  catchUp.decline('bob', next(catchUp, 'bob'))
+  expect(catchUp.next('bob')).toBe('wait')
+  expect(catchUp.turn).toEqual({ peer: 'moriarty', slice: later })
+  catchUp.leave('moriarty')
+  // Not without her, either: what is left begins anew.
+  catchUp.decline('bob', next(catchUp, 'bob'))
+  expect(catchUp.next('bob')).toBe('stop')
+  catchUp.leave('bob')
+  catchUp.join('bob', plan(1))
+  bring(catchUp, 'bob', next(catchUp, 'bob'))
+  expect(catchUp.next('bob')).toBe('end')
+})
+
+test('when a slice is to be had from nobody, one who holds another does not keep everything from beginning anew', () => {
+  const catchUp = new CatchUp<string>()
+  for (const peer of ['bob', 'carol', 'moriarty']) catchUp.join(peer, plan(2))
+  const first = next(catchUp, 'moriarty')
+  catchUp.decline('moriarty', first)
+  const later = next(catchUp, 'moriarty')
+  for (const peer of ['bob', 'carol']) catchUp.decline(peer, next(catchUp, peer))
+  for (const peer of ['bob', 'carol']) {
+    expect(catchUp.next(peer)).toBe('stop')
+    catchUp.leave(peer)
+  }
+  expect(catchUp.turn).toEqual({ peer: 'moriarty', slice: later })
+})
+
 test('only a long plan has progress and a window, and only one peer is asked for the window', () => {
   const long = (count: number): Plan => ({ controls: 0, slices: [{ to: 9n, count }] })
   const short = new CatchUp<string>()
