@@ -67,6 +67,8 @@ export class Conversation {
 
   /** Key of the first row on screen; unset while following. */
   anchorKey: TimelineKey | undefined
+  /** Called before rows are exchanged; returns what puts the anchor back to where it was, to be called after it. */
+  holdPlace: () => () => void = () => () => {}
   readonly rows: readonly Message[] = $derived.by(() =>
     this.outbox.list.length === 0
       ? this.messages
@@ -332,12 +334,14 @@ export class Conversation {
     this.hasEarlier = hasEarlier
     this.hasLater = hasLater
     const anchor = this.anchorKey ?? messages.at(-1)?.key ?? ''
+    const putBack = this.holdPlace()
     this.#changeAbove([
       ...messages.filter(({ key }) => key < anchor),
       ...this.messages.filter(({ key }) => key >= anchor),
     ])
     this.messages = messages
     this.phase = 'ready'
+    putBack()
   }
 
   #show(page: Page, opensAt: Place | undefined): void {

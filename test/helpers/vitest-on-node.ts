@@ -23,9 +23,14 @@ type Body = (...args: unknown[]) => unknown
 const test = Object.assign(
   (name: string, body: Body) => void nodeTest(name, async () => void (await body())),
   {
-    each: (rows: unknown[][]) => (name: string, body: Body) => {
-      for (const row of rows)
-        void nodeTest(name.replace('%s', String(row[0])), async () => void (await body(...row)))
+    /** A row is a list of arguments, or one argument whose fields the name may mention ($field). */
+    each: (rows: unknown[]) => (name: string, body: Body) => {
+      for (const row of rows) {
+        const args = Array.isArray(row) ? (row as unknown[]) : [row]
+        const field = (_: string, key: string) => String((row as Record<string, unknown>)[key])
+        const title = name.replace('%s', String(args[0])).replace(/\$(\w+)/g, field)
+        void nodeTest(title, async () => void (await body(...args)))
+      }
     },
   },
 )
