@@ -107,6 +107,11 @@ export class CatchUp<Peer> {
     return 'stop'
   }
 
+  /** A slice is to be had from nobody: what comes after it will not have its turn before all begin anew. */
+  get isBroken(): boolean {
+    return this.#isBroken
+  }
+
   /** Whether what a peer was asked for may be taken in now. */
   isTurn(slice: Slice): boolean {
     return slice.chain === 'c' || this.#slices[this.#turn] === slice

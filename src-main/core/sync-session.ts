@@ -227,7 +227,8 @@ export class SyncSession {
   #goOn(): SyncEffect[] {
     if (this.#wanted || this.#isOver) return []
     const next = this.#catchUp.next(this)
-    if (next === 'end' || next === 'stop') return this.#untaken > 0 ? [] : this.#end(next === 'end')
+    if (next === 'end' || next === 'stop')
+      return this.#untaken > 0 && !this.#catchUp.isBroken ? [] : this.#end(next === 'end')
     if (next === 'wait') return []
     this.#wanted = { slice: next, left: undefined }
     const { chain, from, to, atLeast } = next

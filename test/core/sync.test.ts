@@ -209,6 +209,26 @@ describe('several peers', () => {
     }
   })
 
+  test('whose leader promised what nobody has, and left, begin anew, though later slices are here', () => {
+    const { dave, go, near, far } = gather([all(), all(), all()])
+    near[0]!.twist = (frame) => {
+      if (frame.type === 'plan')
+        return {
+          ...frame,
+          slices: frame.slices.map((slice, i) => (i === 0 ? { ...slice, count: 9_999 } : slice)),
+        }
+      if (frame.type !== 'count') return frame
+      for (const end of [near[0]!, far[0]!]) end.close()
+      return undefined
+    }
+    go()
+    expect(dave.person.heard()).toHaveLength(0)
+    for (const end of far.slice(1))
+      expect(end.effects.at(-1)).toEqual({ type: 'finish', isWhole: false, again: false })
+    gather([all(), all()], dave).go()
+    expect(dave.person.heard()).toHaveLength(talked.length)
+  })
+
   test('that disagree: what only one has comes in a session after', () => {
     const behind = listener(talked.slice(0, 1_500))
     const { dave, go, far } = gather([behind, all()])
