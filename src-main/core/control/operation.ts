@@ -1,0 +1,98 @@
+/**
+ * What the members of a group do to its membership, and who may do it.
+ *
+ * A group's operations form a graph of their own: each cites those that its author had seen. What an operation is allowed
+ * to do is judged by the state that its own past resolves to, and by nothing else (rule R1 of core/control/resolver.ts).
+ */
+import type { DeviceTag, EventId } from '../../api/contract.ts'
+
+/** Names a person in every group. */
+export type UserTag = string
+
+/** Whoever has more may act on whoever has less. Owner 100, admins 50 to 99, members 10, readers 0. */
+export type Role = number
+export const ROLE = { owner: 100, admin: 50, member: 10, reader: 0 } as const
+
+/** How much of a person's past a revocation accepts: per device, the last control event. Devices left out: nothing. */
+export type Cut = ReadonlyMap<DeviceTag, number>
+
+export type Change =
+  /** Founds the group; its author is the owner. */
+  | { kind: 'create' }
+  | { kind: 'add'; target: UserTag; role: Role }
+  /** Whoever holds the key of the invite may join with this role, up to this date (unix ms). */
+  | { kind: 'invite'; role: Role; expiresMs: number }
+  | { kind: 'join'; invite: EventId }
+  /** Takes an invite back. */
+  | { kind: 'revoke'; invite: EventId }
+  /** A promotion or, with less than the target has, a demotion. */
+  | { kind: 'role'; target: UserTag; role: Role; cut: Cut }
+  /** The author's own removal: leaving. A banned person can only be added again, no invite admits it. */
+  | { kind: 'remove'; target: UserTag; cut: Cut; ban: boolean }
+
+/** One control event, as far as membership goes. */
+export interface Operation {
+  id: EventId
+  author: UserTag
+  device: DeviceTag
+  /** Place in the control chain of its device: 1, 2, 3… */
+  seq: number
+  timeMs: number
+  /** Operations that it cites; everything in their past is its past too. */
+  parents: readonly EventId[]
+  change: Change
+}
+
+/** What a change is judged by: all of it as things stand in its operation's past. */
+export interface Circumstances {
+  /** undefined: not a member. */
+  author: Role | undefined
+  target: Role | undefined
+  /** Of a join or revoke: the invite, when it is effective there. */
+  invite: { role: Role; expiresMs: number; author: UserTag } | undefined
+}
+
+/** The person that an operation is about, if any. */
+export function targetOf({ author, change }: Operation): UserTag | undefined {
+  switch (change.kind) {
+    case 'create':
+    case 'join':
+      return author
+    case 'add':
+    case 'role':
+    case 'remove':
+      return change.target
+    default:
+      return undefined
+  }
+}
+
+/** R2: one acts on lower roles only and gives lower roles only; but an owner may appoint further owners. */
+export function isAllowed(
+  { id, author: by, parents, timeMs, change }: Operation,
+  root: EventId,
+  { author, target, invite }: Circumstances,
+): boolean {
+  if (change.kind === 'create') return id === root && parents.length === 0
+  if (change.kind === 'join')
+    return author === undefined && invite !== undefined && timeMs <= invite.expiresMs
+  if (author === undefined) return false
+  const isSelf = 'target' in change && change.target === by
+  const governs = author >= ROLE.admin
+  const mayGive = (role: Role) => governs && (role < author || (author === ROLE.owner && role === ROLE.owner))
+  const mayActOn = target !== undefined && governs && target < author
+  switch (change.kind) {
+    case 'add':
+      return target === undefined && mayGive(change.role)
+    case 'invite':
+      return governs && change.role < author
+    case 'revoke':
+      return invite !== undefined && (invite.author === by || (governs && invite.role < author))
+    case 'role':
+      if (change.role === target) return false
+      return (mayActOn && mayGive(change.role)) || (isSelf && change.role < author)
+    case 'remove':
+      // Somebody who is out already may be banned all the same.
+      return mayActOn || (isSelf && !change.ban) || (change.ban && governs && target === undefined)
+  }
+}

@@ -1,0 +1,334 @@
+/**
+ * Who is a member of a group, and with which role: a pure function of the set of its control operations, whatever order
+ * they come in. So all devices that hold the same operations agree, without a server and without a vote.
+ *
+ * R1 An operation is judged by the state that its own past resolves to.
+ * R2 One acts on lower roles only (isAllowed).
+ * R3 A revocation (removal, demotion) names a cut: what it accepts of its target's past. What its target did beyond the cut
+ *    without having seen it is cancelled. Likewise a revoked invite admits nobody who had not joined in its past.
+ * R4 Of revocations that cancel each other, the one with precedence holds: by its author's role in its own past, then depth,
+ *    then id. So nobody undoes what somebody of higher role did meanwhile.
+ * R5 A removal wins, unless the admission had seen it; an invite does not admit again whoever was removed after it was made.
+ * R6 Of roles that were set concurrently the least counts.
+ * R7 What depended on something cancelled is judged again without it. If that undoes a revocation, its cut is undone too.
+ * (R8 and R9, about handing on and about forks, are the engine's and core/fork.ts's.)
+ *
+ *      alice   remove bob ──┐          bob adds carol without having seen his removal: the cut ends before that, so the
+ *                  \        ├── …      addition is cancelled everywhere, also where it was first taken for good
+ *      bob          add carol
+ *
+ * How it is fast: what a set resolves to differs from what its operations say by themselves only through revocations that
+ * cancel something. There are few, so verdicts are kept per combination of those (Context). Appending to the whole
+ * costs O(1); an operation of somebody who had not seen everything, what was done to its author and target.
+ */
+import type { EventId } from '../../api/contract.ts'
+import {
+  isAllowed,
+  targetOf,
+  type Circumstances,
+  type Operation,
+  type Role,
+  type UserTag,
+} from './operation.ts'
+import { holds, Pasts, type View } from './pasts.ts'
+
+/** Resolved combinations of revocations that are kept. */
+const MAX_CONTEXTS = 64
+
+/** Verdicts on operations, given that these revocations are among them. */
+interface Context {
+  /** Revocations whose cuts hold. */
+  accepted: number[]
+  cancelled: Set<number>
+  /** The first that is cancelled; up to there everything is as judged by its own past. */
+  firstCancelled: number
+  /** Verdicts so far; what is not listed yet comes after. */
+  verdicts: boolean[]
+}
+
+export class Resolver {
+  readonly #root: EventId
+  readonly #pasts = new Pasts()
+  readonly #operations: Operation[] = []
+  readonly #numbers = new Map<EventId, number>()
+  /** Judged by their own past; others never count. */
+  readonly #isAllowed: boolean[] = []
+  /** In its own past something was cancelled. */
+  readonly #hasCancelled: boolean[] = []
+  /** The author's role in the operation's own past, and the length of the longest chain of causes. */
+  readonly #rank: number[] = []
+  readonly #depth: number[] = []
+  /** The person or invite that it revokes. */
+  readonly #victim: (UserTag | EventId | undefined)[] = []
+  /** Allowed operations by the person they are about. */
+  readonly #about = new Map<UserTag, number[]>()
+  /** Allowed operations by their author; joins by their invite, too. */
+  readonly #by = new Map<UserTag | EventId, number[]>()
+  /** Allowed revocations by their victim. */
+  readonly #against = new Map<UserTag | EventId, number[]>()
+  /** Revocations that cancel anything: what they cancel. */
+  readonly #cancels = new Map<number, number[]>()
+  readonly #contexts = new Map<string, Context>()
+  readonly #members = new Map<UserTag, Role>()
+
+  /** root: the operation that founds the group. */
+  constructor(root: EventId) {
+    this.#root = root
+  }
+
+  /** Everybody who belongs to the group, as far as all operations here say. */
+  get members(): ReadonlyMap<UserTag, Role> {
+    return this.#members
+  }
+
+  has(id: EventId): boolean {
+    return this.#numbers.has(id)
+  }
+
+  /** Takes in an operation whose parents are here. TypeError when they are not. */
+  add(operation: Operation): void {
+    const { id, parents } = operation
+    if (this.#numbers.has(id)) return
+    const cited = parents.map((parent) => this.#number(parent))
+    const past = this.#pasts.union(cited)
+    const context = this.#contextOf(past)
+    const circumstances = this.#circumstances(operation, past, context)
+    const number = this.#pasts.add(cited)
+    this.#numbers.set(id, number)
+    this.#operations.push(operation)
+    this.#isAllowed.push(isAllowed(operation, this.#root, circumstances))
+    this.#hasCancelled.push(context.cancelled.size > 0)
+    this.#rank.push(circumstances.author ?? -1)
+    this.#depth.push(cited.reduce((deepest, parent) => Math.max(deepest, this.#depth[parent]! + 1), 0))
+    const victim = revokedBy(operation, circumstances)
+    this.#victim.push(victim)
+    if (!this.#isAllowed[number]) return
+    const { author, change } = operation
+    const target = targetOf(operation)
+    if (target !== undefined) listOf(this.#about, target).push(number)
+    listOf(this.#by, author).push(number)
+    if (change.kind === 'join') listOf(this.#by, change.invite).push(number)
+    if (victim !== undefined) listOf(this.#against, victim).push(number)
+    this.#noteCancelled(number)
+    if (this.#noteCancels(number)) for (const user of this.#about.keys()) this.#resolve(user)
+    else if (target !== undefined) this.#resolve(target)
+  }
+
+  /** What somebody was in the past of whatever cites these operations; undefined: not a member. */
+  roleAt(heads: readonly EventId[], user: UserTag): Role | undefined {
+    const view = this.#pasts.union(heads.map((id) => this.#number(id)))
+    return this.#roleIn(view, user, this.#contextOf(view))
+  }
+
+  /** Whether an operation counts, given everything that is here. */
+  isEffective(id: EventId): boolean {
+    return this.#verdict(this.#number(id), this.#contextOf(this.#pasts.all))
+  }
+
+  /** The revocations by which an operation is cancelled. */
+  cancelledBy(id: EventId): EventId[] {
+    const number = this.#number(id)
+    return this.#contextOf(this.#pasts.all)
+      .accepted.filter((revocation) => this.#cancels.get(revocation)!.includes(number))
+      .map((revocation) => this.#operations[revocation]!.id)
+  }
+
+  #number(id: EventId): number {
+    const number = this.#numbers.get(id)
+    if (number === undefined) throw new TypeError(`operation ${id} is not here`)
+    return number
+  }
+
+  // R3: cuts
+
+  /** A new operation may lie beyond the cut of a revocation that it had not seen. */
+  #noteCancelled(number: number): void {
+    const { author, change } = this.#operations[number]!
+    const past = this.#pasts.of(number)
+    if (past.missing.length === 0) return
+    const invite = change.kind === 'join' ? change.invite : ''
+    for (const victim of [author, invite])
+      for (const revocation of this.#against.get(victim) ?? []) {
+        if (holds(past, revocation) || !this.#isBeyond(number, revocation)) continue
+        listOf(this.#cancels, revocation).push(number)
+        for (const context of this.#contexts.values())
+          if (context.accepted.includes(revocation)) cancel(context, number)
+      }
+  }
+
+  /** What is here already may lie beyond the cut of a new revocation. */
+  #noteCancels(revocation: number): boolean {
+    const victim = this.#victim[revocation]
+    if (victim === undefined) return false
+    const beyond = (this.#by.get(victim) ?? []).filter((number) => this.#isBeyond(number, revocation))
+    if (beyond.length > 0) this.#cancels.set(revocation, beyond)
+    return beyond.length > 0
+  }
+
+  /** number: by the victim of the revocation, which it had not seen. */
+  #isBeyond(number: number, revocation: number): boolean {
+    const { change } = this.#operations[revocation]!
+    const { device, seq } = this.#operations[number]!
+    if (this.#victim[number] !== undefined && this.#precedence(number, revocation) < 0) return false
+    if (change.kind === 'revoke') return !this.#pasts.isBefore(number, revocation)
+    return 'cut' in change && seq > (change.cut.get(device) ?? 0)
+  }
+
+  /** R4: negative when a takes precedence. */
+  #precedence(a: number, b: number): number {
+    return this.#rank[b]! - this.#rank[a]! || this.#compare(a, b)
+  }
+
+  /** Causes first. */
+  #compare(a: number, b: number): number {
+    const byId = this.#operations[a]!.id < this.#operations[b]!.id ? -1 : 1
+    return this.#depth[a]! - this.#depth[b]! || byId
+  }
+
+  // R4, R7: which revocations hold
+
+  #contextOf(view: View): Context {
+    const revocations = [...this.#cancels.keys()].filter((revocation) => holds(view, revocation))
+    const key = revocations.sort((a, b) => a - b).join()
+    let context = this.#contexts.get(key)
+    if (context) this.#contexts.delete(key)
+    else context = this.#consider(revocations)
+    this.#contexts.set(key, context)
+    if (this.#contexts.size > MAX_CONTEXTS) this.#contexts.delete(this.#contexts.keys().next().value!)
+    return context
+  }
+
+  /** Causes first, so that what a revocation depends on is known. One that falls in the end is left out, and again. */
+  #consider(revocations: readonly number[]): Context {
+    const inOrder = [...revocations].sort((a, b) => this.#compare(a, b))
+    const undone = new Set<number>()
+    for (;;) {
+      const context: Context = {
+        accepted: [],
+        cancelled: new Set(),
+        firstCancelled: Infinity,
+        verdicts: [],
+      }
+      for (const revocation of inOrder) {
+        if (undone.has(revocation) || !this.#verdict(revocation, context)) continue
+        context.accepted.push(revocation)
+        for (const number of this.#cancels.get(revocation)!) cancel(context, number)
+      }
+      const fallen = context.accepted.filter((revocation) => !this.#verdict(revocation, context))
+      if (fallen.length === 0) return context
+      undone.add(fallen.sort((a, b) => this.#precedence(a, b))[0]!)
+    }
+  }
+
+  #verdict(number: number, context: Context): boolean {
+    if (this.#isAsEver(number, context)) return this.#isAllowed[number]!
+    // Everything that a verdict needs comes before it.
+    for (let next = context.verdicts.length; next <= number; next++)
+      context.verdicts.push(this.#judgeAgain(next, context))
+    return context.verdicts[number]!
+  }
+
+  /** Nothing was cancelled before it, neither in its own past nor here. */
+  #isAsEver(number: number, context: Context): boolean {
+    return number < context.firstCancelled && !this.#hasCancelled[number]!
+  }
+
+  #judgeAgain(number: number, context: Context): boolean {
+    if (!this.#isAllowed[number]! || context.cancelled.has(number)) return false
+    if (this.#isAsEver(number, context)) return true
+    const operation = this.#operations[number]!
+    const past = this.#pasts.of(number)
+    return isAllowed(operation, this.#root, this.#circumstances(operation, past, context))
+  }
+
+  #circumstances(operation: Operation, past: View, context: Context): Circumstances {
+    const { author, change } = operation
+    const target = targetOf(operation)
+    const inviteId = 'invite' in change ? change.invite : undefined
+    return {
+      author: this.#roleIn(past, author, context),
+      target: target === undefined ? undefined : this.#roleIn(past, target, context),
+      invite: inviteId === undefined ? undefined : this.#inviteIn(past, inviteId, context),
+    }
+  }
+
+  #inviteIn(view: View, id: EventId, context: Context): Circumstances['invite'] {
+    const number = this.#numbers.get(id)
+    if (number === undefined || !holds(view, number) || !this.#verdict(number, context)) return undefined
+    const { change, author } = this.#operations[number]!
+    const isRevoked = (this.#against.get(id) ?? []).some((revocation) =>
+      this.#counts(revocation, view, context),
+    )
+    return change.kind === 'invite' && !isRevoked ? { ...change, author } : undefined
+  }
+
+  #counts(number: number, view: View, context: Context): boolean {
+    return holds(view, number) && this.#verdict(number, context)
+  }
+
+  // R5, R6: what the operations that count make of one person
+
+  #roleIn(view: View, user: UserTag, context: Context): Role | undefined {
+    const about = (this.#about.get(user) ?? []).filter((number) => this.#counts(number, view, context))
+    const removals = about.filter((number) => this.#operations[number]!.change.kind === 'remove')
+    let isMember = false
+    let least: Role | undefined
+    const latest: number[] = []
+    for (const number of about.reverse()) {
+      const { change } = this.#operations[number]!
+      if (change.kind === 'remove') continue
+      if (change.kind !== 'role') {
+        if (!removals.every((removal) => this.#readmits(number, removal))) continue
+        isMember = true
+      }
+      if (latest.some((later) => this.#pasts.isBefore(number, later))) continue
+      latest.push(number)
+      const role = this.#given(number)
+      if (least === undefined || role < least) least = role
+    }
+    return isMember ? least : undefined
+  }
+
+  #given(number: number): Role {
+    const { change } = this.#operations[number]!
+    if (change.kind === 'create') return 100
+    if (change.kind === 'join') return this.#given(this.#number(change.invite))
+    return 'role' in change ? change.role : 0
+  }
+
+  /** R5: whether an admission had seen a removal. */
+  #readmits(admission: number, removal: number): boolean {
+    const { change } = this.#operations[admission]!
+    const { author, change: removed } = this.#operations[removal]!
+    if (removed.kind !== 'remove') return true
+    if (change.kind !== 'join' || (author === removed.target && !removed.ban))
+      return this.#pasts.isBefore(removal, admission)
+    return !removed.ban && this.#pasts.isBefore(removal, this.#number(change.invite))
+  }
+
+  #resolve(user: UserTag): void {
+    const role = this.#roleIn(this.#pasts.all, user, this.#contextOf(this.#pasts.all))
+    if (role === undefined) this.#members.delete(user)
+    else this.#members.set(user, role)
+  }
+}
+
+function cancel(context: Context, number: number): void {
+  context.cancelled.add(number)
+  context.firstCancelled = Math.min(context.firstCancelled, number)
+  context.verdicts.length = Math.min(context.verdicts.length, number)
+}
+
+/** The person, or the invite, that loses something by an operation. One's own leaving or stepping down cancels nothing. */
+function revokedBy({ author, change }: Operation, { target }: Circumstances): string | undefined {
+  if (change.kind === 'revoke') return change.invite
+  if (!('cut' in change) || change.target === author || target === undefined) return undefined
+  if (change.kind === 'remove') return change.target
+  return change.role < target ? change.target : undefined
+}
+
+function listOf<K>(map: Map<K, number[]>, key: K): number[] {
+  let list = map.get(key)
+  if (!list) map.set(key, (list = []))
+  return list
+}
