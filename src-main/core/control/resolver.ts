@@ -5,12 +5,16 @@
  * R1 An operation is judged by the state that its own past resolves to.
  * R2 One acts on lower roles only (isAllowed).
  * R3 A revocation (removal, demotion) names a cut: what it accepts of its target's past. What its target did beyond the cut
- *    without having seen it is cancelled. Likewise a revoked invite admits nobody who had not joined in its past.
+ *    without having seen it is cancelled, but for leaving and stepping down. Likewise a revoked invite admits nobody who
+ *    had not joined in its past.
  * R4 Of revocations that cancel each other, the one with precedence holds: by its author's role in its own past, then depth,
- *    then id. So nobody undoes what somebody of higher role did meanwhile.
+ *    then id. They are considered in that order, each after those in its own past, and given those before it. Those that
+ *    cancel nothing have no part in this.
  * R5 A removal wins, unless the admission had seen it; an invite does not admit again whoever was removed after it was made.
- * R6 Of roles that were set concurrently the least counts.
- * R7 What depended on something cancelled is judged again without it. If that undoes a revocation, its cut is undone too.
+ * R6 Of concurrent promotions and demotions the least counts; of concurrent admissions the greatest, and none of them
+ *    against a promotion: nobody is demoted by being added twice.
+ * R7 What depended on something cancelled is judged again without it: whether its author still had the role for it, and its
+ *    invite still held. If that undoes a revocation, its cut is undone too.
  * (R8 and R9, about handing on and about forks, are the engine's and core/fork.ts's.)
  *
  *      alice   remove bob ──┐          bob adds carol without having seen his removal: the cut ends before that, so the
@@ -53,10 +57,10 @@ export class Resolver {
   readonly #numbers = new Map<EventId, number>()
   /** Judged by their own past; others never count. */
   readonly #isAllowed: boolean[] = []
+  readonly #circumstances: Circumstances[] = []
   /** In its own past something was cancelled. */
   readonly #hasCancelled: boolean[] = []
-  /** The author's role in the operation's own past, and the length of the longest chain of causes. */
-  readonly #rank: number[] = []
+  /** The length of the longest chain of causes. */
   readonly #depth: number[] = []
   /** The person or invite that it revokes. */
   readonly #victim: (UserTag | EventId | undefined)[] = []
@@ -92,13 +96,13 @@ export class Resolver {
     const cited = parents.map((parent) => this.#number(parent))
     const past = this.#pasts.union(cited)
     const context = this.#contextOf(past)
-    const circumstances = this.#circumstances(operation, past, context)
+    const circumstances = this.#circumstancesOf(operation, past, context)
     const number = this.#pasts.add(cited)
     this.#numbers.set(id, number)
     this.#operations.push(operation)
     this.#isAllowed.push(isAllowed(operation, this.#root, circumstances))
     this.#hasCancelled.push(context.cancelled.size > 0)
-    this.#rank.push(circumstances.author ?? -1)
+    this.#circumstances.push(circumstances)
     this.#depth.push(cited.reduce((deepest, parent) => Math.max(deepest, this.#depth[parent]! + 1), 0))
     const victim = revokedBy(operation, circumstances)
     this.#victim.push(victim)
@@ -168,7 +172,8 @@ export class Resolver {
   /** number: by the victim of the revocation, which it had not seen. */
   #isBeyond(number: number, revocation: number): boolean {
     const { change } = this.#operations[revocation]!
-    const { device, seq } = this.#operations[number]!
+    const { author, device, seq, change: cancelled } = this.#operations[number]!
+    if ('target' in cancelled && cancelled.target === author) return false
     if (this.#victim[number] !== undefined && this.#precedence(number, revocation) < 0) return false
     if (change.kind === 'revoke') return !this.#pasts.isBefore(number, revocation)
     return 'cut' in change && seq > (change.cut.get(device) ?? 0)
@@ -176,7 +181,8 @@ export class Resolver {
 
   /** R4: negative when a takes precedence. */
   #precedence(a: number, b: number): number {
-    return this.#rank[b]! - this.#rank[a]! || this.#compare(a, b)
+    const rank = (number: number) => this.#circumstances[number]!.author ?? -1
+    return rank(b) - rank(a) || this.#compare(a, b)
   }
 
   /** Causes first. */
@@ -188,7 +194,10 @@ export class Resolver {
   // R4, R7: which revocations hold
 
   #contextOf(view: View): Context {
-    const revocations = [...this.#cancels.keys()].filter((revocation) => holds(view, revocation))
+    const revocations: number[] = []
+    for (const [revocation, cancelled] of this.#cancels)
+      if (holds(view, revocation) && cancelled.some((number) => holds(view, number)))
+        revocations.push(revocation)
     const key = revocations.sort((a, b) => a - b).join()
     let context = this.#contexts.get(key)
     if (context) this.#contexts.delete(key)
@@ -198,9 +207,9 @@ export class Resolver {
     return context
   }
 
-  /** Causes first, so that what a revocation depends on is known. One that falls in the end is left out, and again. */
+  /** What falls in the end is left out, the last first: it may be what made the others fall. */
   #consider(revocations: readonly number[]): Context {
-    const inOrder = [...revocations].sort((a, b) => this.#compare(a, b))
+    const inOrder = this.#inOrder(revocations)
     const undone = new Set<number>()
     for (;;) {
       const context: Context = {
@@ -214,10 +223,24 @@ export class Resolver {
         context.accepted.push(revocation)
         for (const number of this.#cancels.get(revocation)!) cancel(context, number)
       }
-      const fallen = context.accepted.filter((revocation) => !this.#verdict(revocation, context))
-      if (fallen.length === 0) return context
-      undone.add(fallen.sort((a, b) => this.#precedence(a, b))[0]!)
+      const fallen = context.accepted.findLast((revocation) => !this.#verdict(revocation, context))
+      if (fallen === undefined) return context
+      undone.add(fallen)
     }
+  }
+
+  /** By precedence, but each after those in its own past. */
+  #inOrder(revocations: readonly number[]): number[] {
+    const left = new Set([...revocations].sort((a, b) => this.#precedence(a, b)))
+    const inOrder: number[] = []
+    for (const revocation of left) {
+      const causes = [...left].filter((one) => this.#pasts.isBefore(one, revocation))
+      for (const next of [...causes.sort((a, b) => this.#compare(a, b)), revocation]) {
+        inOrder.push(next)
+        left.delete(next)
+      }
+    }
+    return inOrder
   }
 
   #verdict(number: number, context: Context): boolean {
@@ -237,11 +260,13 @@ export class Resolver {
     if (!this.#isAllowed[number]! || context.cancelled.has(number)) return false
     if (this.#isAsEver(number, context)) return true
     const operation = this.#operations[number]!
-    const past = this.#pasts.of(number)
-    return isAllowed(operation, this.#root, this.#circumstances(operation, past, context))
+    const { author, change } = operation
+    if (change.kind === 'join') return this.#verdict(this.#number(change.invite), context)
+    const role = this.#roleIn(this.#pasts.of(number), author, context)
+    return isAllowed(operation, this.#root, { ...this.#circumstances[number]!, author: role })
   }
 
-  #circumstances(operation: Operation, past: View, context: Context): Circumstances {
+  #circumstancesOf(operation: Operation, past: View, context: Context): Circumstances {
     const { author, change } = operation
     const target = targetOf(operation)
     const inviteId = 'invite' in change ? change.invite : undefined
@@ -271,22 +296,25 @@ export class Resolver {
   #roleIn(view: View, user: UserTag, context: Context): Role | undefined {
     const about = (this.#about.get(user) ?? []).filter((number) => this.#counts(number, view, context))
     const removals = about.filter((number) => this.#operations[number]!.change.kind === 'remove')
-    let isMember = false
-    let least: Role | undefined
     const latest: number[] = []
+    let admitted: Role | undefined
+    let set: Role | undefined
+    let isSetInside = false
     for (const number of about.reverse()) {
       const { change } = this.#operations[number]!
       if (change.kind === 'remove') continue
-      if (change.kind !== 'role') {
-        if (!removals.every((removal) => this.#readmits(number, removal))) continue
-        isMember = true
-      }
+      const isInside = removals.every((removal) => this.#readmits(number, removal))
+      if (!isInside && change.kind !== 'role') continue
       if (latest.some((later) => this.#pasts.isBefore(number, later))) continue
       latest.push(number)
       const role = this.#given(number)
-      if (least === undefined || role < least) least = role
+      if (change.kind === 'role') {
+        set = Math.min(set ?? role, role)
+        isSetInside ||= isInside
+      } else admitted = Math.max(admitted ?? role, role)
     }
-    return isMember ? least : undefined
+    if (isSetInside) return set
+    return admitted === undefined || set === undefined ? admitted : Math.min(admitted, set)
   }
 
   #given(number: number): Role {

@@ -71,11 +71,7 @@ export class Reference {
   /** R4. */
   #precedence(a: EventId, b: EventId): number {
     const rank = (id: EventId) => this.#judge(id).circumstances.author ?? -1
-    return rank(b) - rank(a) || this.#compare(a, b)
-  }
-
-  #compare(a: EventId, b: EventId): number {
-    return this.#depth(a) - this.#depth(b) || (a < b ? -1 : 1)
+    return rank(b) - rank(a) || this.#depth(a) - this.#depth(b) || (a < b ? -1 : 1)
   }
 
   /** R3. */
@@ -83,6 +79,7 @@ export class Reference {
     const { author, device, seq, change } = this.operations.get(id)!
     const victim = this.#victim(revocation)
     if (victim !== author && !(change.kind === 'join' && change.invite === victim)) return false
+    if ('target' in change && change.target === author) return false
     if (revocation === id || this.#isBefore(revocation, id)) return false
     if (this.#victim(id) !== undefined && this.#precedence(id, revocation) < 0) return false
     const revoking = this.operations.get(revocation)!.change
@@ -92,8 +89,12 @@ export class Reference {
 
   resolve(set: ReadonlySet<EventId>): Outcome {
     const allowed = [...set].filter((id) => this.#judge(id).allowed)
-    const causesFirst = allowed.sort((a, b) => this.#compare(a, b))
-    const revocations = causesFirst.filter((id) => this.#victim(id) !== undefined)
+    const causesFirst = allowed.sort((a, b) => this.#depth(a) - this.#depth(b))
+    const revocations = this.#inOrder(
+      allowed.filter(
+        (id) => this.#victim(id) !== undefined && allowed.some((other) => this.#cancels(id, other)),
+      ),
+    )
     const undone = new Set<EventId>()
     for (;;) {
       const accepted: EventId[] = []
@@ -101,18 +102,37 @@ export class Reference {
         const effective = new Set<EventId>()
         for (const id of causesFirst) {
           if (accepted.some((revocation) => this.#cancels(revocation, id))) continue
-          const operation = this.operations.get(id)!
-          if (isAllowed(operation, this.#root, this.#circumstances(id, effective))) effective.add(id)
+          if (this.#standsAmong(effective, id)) effective.add(id)
         }
         return effective
       }
       for (const revocation of revocations)
         if (!undone.has(revocation) && evaluate().has(revocation)) accepted.push(revocation)
       const effective = evaluate()
-      const fallen = accepted.filter((revocation) => !effective.has(revocation))
-      if (fallen.length === 0) return { effective, roleOf: (user) => this.#role(user, effective) }
-      undone.add(fallen.sort((a, b) => this.#precedence(a, b))[0]!)
+      const fallen = accepted.findLast((revocation) => !effective.has(revocation))
+      if (fallen === undefined) return { effective, roleOf: (user) => this.#role(user, effective) }
+      undone.add(fallen)
     }
+  }
+
+  #inOrder(revocations: readonly EventId[]): EventId[] {
+    const inOrder: EventId[] = []
+    for (const id of [...revocations].sort((a, b) => this.#precedence(a, b)))
+      inOrder.push(
+        ...[...revocations]
+          .filter((one) => !inOrder.includes(one) && (one === id || this.#isBefore(one, id)))
+          .sort((a, b) => this.#depth(a) - this.#depth(b) || (a < b ? -1 : 1)),
+      )
+    return inOrder
+  }
+
+  /** R7. */
+  #standsAmong(effective: ReadonlySet<EventId>, id: EventId): boolean {
+    const operation = this.operations.get(id)!
+    if (operation.change.kind === 'join') return effective.has(operation.change.invite)
+    const past = new Set([...this.pasts.get(id)!].filter((one) => effective.has(one)))
+    const author = this.#role(operation.author, past)
+    return isAllowed(operation, this.#root, { ...this.#judge(id).circumstances, author })
   }
 
   #circumstances(id: EventId, among: ReadonlySet<EventId>): Circumstances {
@@ -150,18 +170,20 @@ export class Reference {
       return this.#isBefore(removal, author === user ? admission : by.invite)
     }
     const admissions = about.filter(
-      (id) =>
-        ['create', 'add', 'join'].includes(changeOf(id).kind) &&
-        removals.every((removal) => readmits(id, removal)),
+      (id) => changeOf(id).kind !== 'remove' && removals.every((removal) => readmits(id, removal)),
     )
-    if (admissions.length === 0) return undefined
-    const settings = [...admissions, ...about.filter((id) => changeOf(id).kind === 'role')]
-    const latest = settings.filter((id) => !settings.some((other) => this.#isBefore(id, other)))
     const given = (id: EventId): Role => {
       const change = changeOf(id)
       if (change.kind === 'join') return given(change.invite)
       return change.kind === 'create' ? 100 : 'role' in change ? change.role : NaN
     }
-    return Math.min(...latest.map(given))
+    if (admissions.length === 0) return undefined
+    const isRole = (id: EventId) => changeOf(id).kind === 'role'
+    const settings = [...new Set([...admissions, ...about.filter(isRole)])]
+    const latest = settings.filter((id) => !settings.some((other) => this.#isBefore(id, other)))
+    const roles = latest.filter(isRole)
+    const set = Math.min(...roles.map(given))
+    if (roles.some((id) => admissions.includes(id))) return set
+    return Math.min(set, Math.max(...latest.filter((id) => !isRole(id)).map(given)))
   }
 }
