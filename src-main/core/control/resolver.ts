@@ -50,6 +50,8 @@ interface Context {
   verdicts: boolean[]
 }
 
+const NO_CONFLICT: Context = { accepted: [], cancelled: new Set(), firstCancelled: Infinity, verdicts: [] }
+
 export class Resolver {
   readonly #root: EventId
   readonly #pasts = new Pasts()
@@ -73,6 +75,8 @@ export class Resolver {
   /** Revocations that cancel anything: what they cancel. */
   readonly #cancels = new Map<number, number[]>()
   readonly #contexts = new Map<string, Context>()
+  /** Of everything that is here, until another revocation cancels something. */
+  #whole: Context | undefined
   readonly #members = new Map<UserTag, Role>()
 
   /** root: the operation that founds the group. */
@@ -126,13 +130,13 @@ export class Resolver {
 
   /** Whether an operation counts, given everything that is here. */
   isEffective(id: EventId): boolean {
-    return this.#verdict(this.#number(id), this.#contextOf(this.#pasts.all))
+    return this.#verdict(this.#number(id), this.#contextOfAll())
   }
 
   /** The revocations by which an operation is cancelled. */
   cancelledBy(id: EventId): EventId[] {
     const number = this.#number(id)
-    return this.#contextOf(this.#pasts.all)
+    return this.#contextOfAll()
       .accepted.filter((revocation) => this.#cancels.get(revocation)!.includes(number))
       .map((revocation) => this.#operations[revocation]!.id)
   }
@@ -154,8 +158,9 @@ export class Resolver {
     for (const victim of [author, invite])
       for (const revocation of this.#against.get(victim) ?? []) {
         if (holds(past, revocation) || !this.#isBeyond(number, revocation)) continue
+        if (!this.#cancels.has(revocation)) this.#whole = undefined
         listOf(this.#cancels, revocation).push(number)
-        for (const context of this.#contexts.values())
+        for (const context of [...this.#contexts.values(), ...(this.#whole ? [this.#whole] : [])])
           if (context.accepted.includes(revocation)) cancel(context, number)
       }
   }
@@ -165,8 +170,10 @@ export class Resolver {
     const victim = this.#victim[revocation]
     if (victim === undefined) return false
     const beyond = (this.#by.get(victim) ?? []).filter((number) => this.#isBeyond(number, revocation))
-    if (beyond.length > 0) this.#cancels.set(revocation, beyond)
-    return beyond.length > 0
+    if (beyond.length === 0) return false
+    this.#cancels.set(revocation, beyond)
+    this.#whole = undefined
+    return true
   }
 
   /** number: by the victim of the revocation, which it had not seen. */
@@ -193,7 +200,12 @@ export class Resolver {
 
   // R4, R7: which revocations hold
 
+  #contextOfAll(): Context {
+    return (this.#whole ??= this.#contextOf(this.#pasts.all))
+  }
+
   #contextOf(view: View): Context {
+    if (this.#cancels.size === 0) return NO_CONFLICT
     const revocations: number[] = []
     for (const [revocation, cancelled] of this.#cancels)
       if (holds(view, revocation) && cancelled.some((number) => holds(view, number)))
@@ -294,7 +306,11 @@ export class Resolver {
   // R5, R6: what the operations that count make of one person
 
   #roleIn(view: View, user: UserTag, context: Context): Role | undefined {
-    const about = (this.#about.get(user) ?? []).filter((number) => this.#counts(number, view, context))
+    const about = this.#about.get(user)?.filter((number) => this.#counts(number, view, context)) ?? []
+    const [only] = about
+    if (only === undefined) return undefined
+    if (about.length === 1)
+      return this.#operations[only]!.change.kind === 'remove' ? undefined : this.#given(only)
     const removals = about.filter((number) => this.#operations[number]!.change.kind === 'remove')
     const latest: number[] = []
     let admitted: Role | undefined
@@ -335,7 +351,7 @@ export class Resolver {
   }
 
   #resolve(user: UserTag): void {
-    const role = this.#roleIn(this.#pasts.all, user, this.#contextOf(this.#pasts.all))
+    const role = this.#roleIn(this.#pasts.all, user, this.#contextOfAll())
     if (role === undefined) this.#members.delete(user)
     else this.#members.set(user, role)
   }
