@@ -8,8 +8,8 @@
  *    without having seen it is cancelled, but for leaving and stepping down. Likewise a revoked invite admits nobody who
  *    had not joined in its past.
  * R4 Of revocations that cancel each other, the one with precedence holds: by its author's role in its own past, then depth,
- *    then id. They are considered in that order, each after those in its own past, and given those before it. Those that
- *    cancel nothing have no part in this.
+ *    then id. They are considered in that order, each given those before it: what somebody of lower role cancels is never
+ *    what gave a higher one its role. Those that cancel nothing have no part in this.
  * R5 A removal wins, unless the admission had seen it; an invite does not admit again whoever was removed after it was made.
  * R6 Of concurrent promotions and demotions the least counts; of concurrent admissions the greatest, and none of them
  *    against a promotion: nobody is demoted by being added twice.
@@ -189,13 +189,8 @@ export class Resolver {
   /** R4: negative when a takes precedence. */
   #precedence(a: number, b: number): number {
     const rank = (number: number) => this.#circumstances[number]!.author ?? -1
-    return rank(b) - rank(a) || this.#compare(a, b)
-  }
-
-  /** Causes first. */
-  #compare(a: number, b: number): number {
     const byId = this.#operations[a]!.id < this.#operations[b]!.id ? -1 : 1
-    return this.#depth[a]! - this.#depth[b]! || byId
+    return rank(b) - rank(a) || this.#depth[a]! - this.#depth[b]! || byId
   }
 
   // R4, R7: which revocations hold
@@ -221,7 +216,7 @@ export class Resolver {
 
   /** What falls in the end is left out, the last first: it may be what made the others fall. */
   #consider(revocations: readonly number[]): Context {
-    const inOrder = this.#inOrder(revocations)
+    const inOrder = [...revocations].sort((a, b) => this.#precedence(a, b))
     const undone = new Set<number>()
     for (;;) {
       const context: Context = {
@@ -239,20 +234,6 @@ export class Resolver {
       if (fallen === undefined) return context
       undone.add(fallen)
     }
-  }
-
-  /** By precedence, but each after those in its own past. */
-  #inOrder(revocations: readonly number[]): number[] {
-    const left = new Set([...revocations].sort((a, b) => this.#precedence(a, b)))
-    const inOrder: number[] = []
-    for (const revocation of left) {
-      const causes = [...left].filter((one) => this.#pasts.isBefore(one, revocation))
-      for (const next of [...causes.sort((a, b) => this.#compare(a, b)), revocation]) {
-        inOrder.push(next)
-        left.delete(next)
-      }
-    }
-    return inOrder
   }
 
   #verdict(number: number, context: Context): boolean {

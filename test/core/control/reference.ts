@@ -90,11 +90,9 @@ export class Reference {
   resolve(set: ReadonlySet<EventId>): Outcome {
     const allowed = [...set].filter((id) => this.#judge(id).allowed)
     const causesFirst = allowed.sort((a, b) => this.#depth(a) - this.#depth(b))
-    const revocations = this.#inOrder(
-      allowed.filter(
-        (id) => this.#victim(id) !== undefined && allowed.some((other) => this.#cancels(id, other)),
-      ),
-    )
+    const revocations = allowed
+      .filter((id) => this.#victim(id) !== undefined && allowed.some((other) => this.#cancels(id, other)))
+      .sort((a, b) => this.#precedence(a, b))
     const undone = new Set<EventId>()
     for (;;) {
       const accepted: EventId[] = []
@@ -113,17 +111,6 @@ export class Reference {
       if (fallen === undefined) return { effective, roleOf: (user) => this.#role(user, effective) }
       undone.add(fallen)
     }
-  }
-
-  #inOrder(revocations: readonly EventId[]): EventId[] {
-    const inOrder: EventId[] = []
-    for (const id of [...revocations].sort((a, b) => this.#precedence(a, b)))
-      inOrder.push(
-        ...[...revocations]
-          .filter((one) => !inOrder.includes(one) && (one === id || this.#isBefore(one, id)))
-          .sort((a, b) => this.#depth(a) - this.#depth(b) || (a < b ? -1 : 1)),
-      )
-    return inOrder
   }
 
   /** R7. */
