@@ -64,6 +64,7 @@ export async function openOrdered(parts: BroadcastParts): Promise<Broadcast> {
       onAsk: () => {},
     },
   )
+  await log.restore(systemTime)
   const control = world.control.map(({ bytes }) => bytes)
   await (
     await log.receive(control, network.self, now)
