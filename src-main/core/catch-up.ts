@@ -11,7 +11,9 @@
  * 3. Whoever hands over less news than half of what it promised does not get the slice again. When something of a
  *    slice has to wait although several peers brought what comes before it, one of them withheld something: until a
  *    catch-up ends well the leader goes on alone.
- * 4. What the peers have beyond the leader's plan is found by the sessions that follow.
+ * 4. A slice that is to be had from nobody ends all sessions, also those that have later ones: the next begin anew. Until
+ *    then whoever is silent about what it was asked for is the one that others wait for (turn).
+ * 5. What the peers have beyond the leader's plan is found by the sessions that follow.
  */
 import { LONG_PLAN_EVENTS, MAX_SLICES_AHEAD } from './limits.ts'
 import type { Plan, Want } from './sync.ts'
