@@ -13,22 +13,43 @@ export type UserTag = string
 export type Role = number
 export const ROLE = { owner: 100, admin: 50, member: 10, reader: 0 } as const
 
-/** How much of a person's past a revocation accepts: per device, the last control event. Devices left out: nothing. */
-export type Cut = ReadonlyMap<DeviceTag, number>
+/** How far the chains of one device go: seq of the last control event and of the last message; 0 for none. */
+export interface Extent {
+  c: number
+  m: number
+}
+
+/** How much of a person's past a revocation accepts, per device. Of devices left out: nothing. */
+export type Cut = ReadonlyMap<DeviceTag, Extent>
 
 export type Change =
   /** Founds the group; its author is the owner. */
   | { kind: 'create' }
   | { kind: 'add'; target: UserTag; role: Role }
-  /** Whoever holds the key of the invite may join with this role, up to this date (unix ms). */
-  | { kind: 'invite'; role: Role; expiresMs: number }
+  /**
+   * Whoever holds the key of the invite may join with this role, up to this date (unix ms), until so many joins lie in the
+   * joining one's past.
+   */
+  | { kind: 'invite'; role: Role; expiresMs: number; maxUses: number }
   | { kind: 'join'; invite: EventId }
   /** Takes an invite back. */
   | { kind: 'revoke'; invite: EventId }
+  /** A further device of a member: it brings its key, and changes nobody's role. */
+  | { kind: 'enter' }
   /** A promotion or, with less than the target has, a demotion. */
   | { kind: 'role'; target: UserTag; role: Role; cut: Cut }
   /** The author's own removal: leaving. A banned person can only be added again, no invite admits it. */
   | { kind: 'remove'; target: UserTag; cut: Cut; ban: boolean }
+  /** A device that its user lost, or no longer trusts: what it does beyond this extent does not count. For good. */
+  | { kind: 'removeDevice'; device: DeviceTag; extent: Extent }
+  /** Whom an owner names to become an owner too whenever that person wants to; undefined: nobody any more. */
+  | { kind: 'successor'; target: UserTag | undefined }
+  /** The successor that an owner named becomes an owner. */
+  | { kind: 'succeed' }
+  /** A new epoch: a fresh secret, sealed to the devices of the members. */
+  | { kind: 'rotate' }
+  /** Of a later version: carried, and without effect. */
+  | { kind: 'unknown' }
 
 /** One control event, as far as membership goes. */
 export interface Operation {
