@@ -4,7 +4,7 @@
  * 1. Each side tells of every chain how far it goes, and a fingerprint of its tip: four bytes of the id. Which four is
  *    drawn per session, so nobody can make two events that always look the same.
  * 2. An equal place with a different fingerprint exposes a fork: the event of that place is sent, and proves it.
- * 3. The chain of a forked device (core/fork.ts) is a tree, so its tips name places 1, 2, 4, 8… before the end of each
+ * 3. The chain of a forked device (core/fork.ts) is a tree, and of one that was removed not all is kept, so their tips name places 1, 2, 4, 8… before the end of each
  *    branch: whoever compares finds how far every branch is shared.
  * The work grows with the number of devices and with what is missing, not with the length of the history.
  */
@@ -47,12 +47,12 @@ export class Comparison {
     const { devices, forks } = this.#history
     const tips: Tip[] = []
     for (const { tag, m, c } of devices) {
-      if (forks.has(tag)) continue
+      if (forks.isSuspect(tag)) continue
       if (m.length > 0) tips.push(this.#tip(m.at(-1)!, 'm'))
       if (c.length > 0) tips.push(this.#tip(c.at(-1)!, 'c'))
     }
     // Last, so that they crowd out nobody.
-    for (const tag of forks.tags)
+    for (const tag of forks.suspects)
       for (const chain of CHAINS)
         for (const entry of this.#landmarks(tag, chain)) tips.push(this.#tip(entry, chain))
     return tips.slice(0, MAX_CLOCK_TIPS)
@@ -72,7 +72,7 @@ export class Comparison {
       for (const chain of CHAINS) {
         const { tag, [chain]: entries } = device
         const known = theirs[chain].get(tag) ?? []
-        if (forks.has(tag) || theirForks.has(tag))
+        if (forks.isSuspect(tag) || theirForks.has(tag))
           append(difference[chain], this.#missingOfTree(tag, chain, known, theirForks.has(tag)), 0)
         else {
           let length = 0
@@ -92,7 +92,7 @@ export class Comparison {
     return difference
   }
 
-  /** What is visible of a forked device's tree, but for what leads up to a tip of theirs. */
+  /** What is kept of a suspect's tree, but for what leads up to a tip of theirs. */
   #missingOfTree(tag: DeviceTag, chain: Chain, theirs: readonly Tip[], isKnownFork: boolean): Entry[] {
     const history = this.#history
     const shared = new Set<Entry>()
@@ -107,17 +107,17 @@ export class Comparison {
     const entries: Entry[] = []
     for (let seq = 1; seq <= history.chain(tag, chain).length; seq++)
       for (const entry of history.all(tag, chain, seq))
-        if (!shared.has(entry) && history.forks.isVisible(entry)) entries.push(entry)
+        if (!shared.has(entry) && history.forks.isKept(entry)) entries.push(entry)
     return entries
   }
 
-  /** Places of a tree that tell how much of it is here: dense at the ends of its branches. Visible branches first. */
+  /** Places of a tree that tell how much of it is here: dense at the ends of its branches. Branches that are kept first. */
   #landmarks(tag: DeviceTag, chain: Chain): Entry[] {
     const { forks } = this.#history
     const leaves = this.#history.leaves(tag, chain)
     const landmarks = new Set<Entry>()
     const walked = new Set<Entry>()
-    for (const leaf of leaves.sort((a, b) => Number(forks.isVisible(b)) - Number(forks.isVisible(a)))) {
+    for (const leaf of leaves.sort((a, b) => Number(forks.isKept(b)) - Number(forks.isKept(a)))) {
       let at: Entry | undefined = leaf
       for (let back = 0; at; back++, at = this.#history.previousOf(at)) {
         // 0, 1, 2, 4, 8… before the end, and the beginning.

@@ -19,7 +19,26 @@ import { MAX_BODY_SIZE_BYTES, MAX_CONTROL_HEADS, MAX_DEPS, MAX_EVENT_SIZE_BYTES 
 export type Sha256 = (data: Uint8Array) => Uint8Array
 
 /** Kinds of the message chain are below FIRST_CONTROL_KIND; kinds unknown to this version are carried and not shown. */
-export const KIND = { message: 0x01, reaction: 0x03, notice: 0x05, create: 0x40, join: 0x41 } as const
+export const KIND = {
+  message: 0x01,
+  reaction: 0x03,
+  notice: 0x05,
+  profile: 0x06,
+  settings: 0x07,
+  report: 0x08,
+  create: 0x40,
+  join: 0x41,
+  add: 0x42,
+  invite: 0x43,
+  revoke: 0x44,
+  enter: 0x45,
+  role: 0x46,
+  remove: 0x47,
+  rotate: 0x48,
+  removeDevice: 0x49,
+  successor: 0x4a,
+  succeed: 0x4b,
+} as const
 const FIRST_CONTROL_KIND = 0x40
 const NAMES = new Map<number, string>(Object.entries(KIND).map(([name, kind]) => [kind, name]))
 

@@ -5,12 +5,13 @@
  * 2. A chain is gapless: chain(tag, c)[i].seq = i + 1. Where a device forked (core/fork.ts), its chain is a tree; then
  *    chain() holds of each place the event that was delivered first, and all() every one.
  * 3. heads are the message entries that no delivered message depends on; controlHeads likewise for the control chain.
- *    Devices that forked are left out on either side: nobody will cite what they wrote, so what only they cited is a head.
+ *    What does not stand (core/fork.ts) is left out on either side: nobody will cite it, so what only it cited is a head.
  */
 import type { DeviceTag, EventId } from '../api/contract.ts'
 import { Writer } from './bytes.ts'
 import { chainOf, type Chain, type Dot, type Event, type Sha256 } from './event.ts'
 import { Forks } from './fork.ts'
+import type { Seen } from './control/views.ts'
 import type { Hlc } from './hlc.ts'
 
 /** One delivered event, as the graph needs it. */
@@ -24,6 +25,8 @@ export interface Entry {
   hlc: Hlc
   deps: readonly Dot[]
   controlHeads: readonly EventId[] | undefined
+  /** Of a message: the control events in its past. */
+  seen: Seen | undefined
 }
 
 /** What has been delivered here of one device: its chains, in order of seq. */
@@ -60,7 +63,7 @@ export class History {
   /** The latest reading that was delivered. */
   latest: Hlc = 0n
   readonly #byId = new Map<EventId, Entry>()
-  /** Events of forked devices that somebody else's event of their chain depends on. */
+  /** Events that do not stand and that somebody else's event of their chain depends on. */
   readonly #covered = new Set<Entry>()
   readonly #devices = new Map<DeviceTag, GrowingDevice>()
   /** Sorted by tag. */
@@ -76,7 +79,7 @@ export class History {
   readonly #tips = new Map<string, Map<Branch, Entry>>()
   readonly forks: Forks = new Forks(this)
   #digest: { n: number; version: number; value: Uint8Array } | undefined
-  #forkedHash: { version: number; value: Uint8Array } | undefined
+  #suspectsHash: { version: number; value: Uint8Array } | undefined
 
   get(id: EventId): Entry | undefined {
     return this.#byId.get(id)
@@ -145,10 +148,13 @@ export class History {
     return parents
   }
 
-  /** Takes in an event whose whole past is here; the caller has checked that. parents: as parentsOf() gives them. */
-  add(event: Event, parents: readonly Entry[]): Entry {
+  /**
+   * Takes in an event whose whole past is here; the caller has checked that. parents: as parentsOf() gives them; seen: of
+   * a message, the control events in its past; apply: what else is to happen before it covers what it cites.
+   */
+  add(event: Event, parents: readonly Entry[], seen?: Seen, apply?: (entry: Entry) => void): Entry {
     const { id, kind, tag, seq, hlc, deps, controlHeads } = event
-    const entry: Entry = { n: this.log.length + 1, id, kind, tag, seq, hlc, deps, controlHeads }
+    const entry: Entry = { n: this.log.length + 1, id, kind, tag, seq, hlc, deps, controlHeads, seen }
     const chain = chainOf(kind)
     if (this.#siblings.size > 0 && parents.some((parent) => this.#isAmbiguous(parent)))
       this.#bound.set(id, parents)
@@ -156,11 +162,13 @@ export class History {
     this.log.push(entry)
     this.#byId.set(id, entry)
     if (hlc > this.latest) this.latest = hlc
+    apply?.(entry)
+    this.forks.place(entry)
     this.#cover(entry, parents)
     return entry
   }
 
-  /** A device turned out to have forked: what it wrote covers nothing any longer by itself. One pass over the log. */
+  /** Something stands no longer, or again: what does not covers nothing by itself. One pass over the log. */
   uncover(): void {
     this.heads.clear()
     this.controlHeads.clear()
@@ -168,10 +176,10 @@ export class History {
     for (const entry of this.log) this.#cover(entry, this.parentsOf(entry))
   }
 
-  /** What an entry cites is no head any more; through events of forked devices it covers what these cite as well. */
+  /** What an entry cites is no head any more; through events that do not stand it covers what these cite as well. */
   #cover(entry: Entry, parents: readonly Entry[]): void {
     const { forks } = this
-    if (forks.has(entry.tag)) return
+    if (!forks.stands(entry)) return
     const chain = chainOf(entry.kind)
     const heads = chain === 'm' ? this.heads : this.controlHeads
     heads.set(entry.id, entry)
@@ -180,7 +188,7 @@ export class History {
       for (const cited of generation) {
         if (chainOf(cited.kind) !== chain) continue
         heads.delete(cited.id)
-        if (!forks.has(cited.tag) || this.#covered.has(cited)) continue
+        if (forks.stands(cited) || this.#covered.has(cited)) continue
         this.#covered.add(cited)
         before.push(...this.parentsOf(cited))
       }
@@ -230,8 +238,8 @@ export class History {
   }
 
   /**
-   * 32 bytes that are equal exactly when two histories show the same events and know the same forks: a hash over the
-   * tip of every chain, of a forked device over the last visible events of its branches. A tree of hashes (Merkle 1987),
+   * 32 bytes that are equal exactly when two histories keep the same events and know the same forks: a hash over the
+   * tip of every chain, of a suspect (core/fork.ts) over the last events of its branches that are kept. A tree of hashes (Merkle 1987),
    * so that only what has changed since it was last asked for is hashed again.
    */
   digest(sha256: Sha256): Uint8Array {
@@ -245,7 +253,7 @@ export class History {
         if (bucket !== last) writer.bytes((bucket.hash ??= this.#hashOf(bucket, sha256)))
         last = bucket
       }
-      const value = sha256(writer.bytes(this.#hashOfForked(sha256)).finish())
+      const value = sha256(writer.bytes(this.#hashOfSuspects(sha256)).finish())
       this.#digest = { n: this.log.length, version, value }
     }
     return this.#digest.value
@@ -256,25 +264,25 @@ export class History {
     for (const device of devices)
       for (const chain of ['m', 'c'] as const) {
         const tip = device[chain].at(-1)
-        if (tip && !this.forks.has(device.tag)) writer.hex(tip.id)
+        if (tip && !this.forks.isSuspect(device.tag)) writer.hex(tip.id)
       }
     return writer.length > 0 ? sha256(writer.finish()) : NO_HASH
   }
 
-  /** What a forked device writes is not visible until forks.version grows. */
-  #hashOfForked(sha256: Sha256): Uint8Array {
+  /** What a suspect writes is not kept until forks.version grows. */
+  #hashOfSuspects(sha256: Sha256): Uint8Array {
     const { forks } = this
-    if (this.#forkedHash?.version !== forks.version) {
+    if (this.#suspectsHash?.version !== forks.version) {
       const writer = new Writer()
-      const isVisible = (entry: Entry) => forks.isVisible(entry)
-      for (const tag of forks.tags) {
-        writer.hex(tag)
-        const leaves = (['m', 'c'] as const).flatMap((chain) => this.leaves(tag, chain, isVisible))
+      const isKept = (entry: Entry) => forks.isKept(entry)
+      for (const tag of forks.tags) writer.hex(tag)
+      for (const tag of forks.suspects) {
+        const leaves = (['m', 'c'] as const).flatMap((chain) => this.leaves(tag, chain, isKept))
         for (const id of leaves.map((leaf) => leaf.id).sort()) writer.hex(id)
       }
-      this.#forkedHash = { version: forks.version, value: sha256(writer.finish()) }
+      this.#suspectsHash = { version: forks.version, value: sha256(writer.finish()) }
     }
-    return this.#forkedHash.value
+    return this.#suspectsHash.value
   }
 }
 

@@ -11,8 +11,10 @@ export const MAX_BODY_SIZE_BYTES = 48 * 1024
 export const MAX_DEPS = 32
 /** Control heads that one event cites. */
 export const MAX_CONTROL_HEADS = 64
-/** A display name or group name, as UTF-8. */
-export const MAX_NAME_SIZE_BYTES = 256
+/** Devices of one person that a revocation names; the latest, of anybody who has more. */
+export const MAX_CUT_DEVICES = 64
+/** How often one invite may be used. */
+export const MAX_INVITE_USES = 10_000
 
 /** Events of one device that wait for earlier ones. */
 export const MAX_PENDING_PER_DEVICE = 64
@@ -55,7 +57,7 @@ export const MAX_MISSING_RANGES = 512
 export const MAX_MISSING_HEADS = 64
 export const MAX_MISSING_EVENTS = 1_024
 
-/** Events of a forked device that nobody else's event depends on; they are hidden. */
+/** Events of a forked device, or beyond the cut of a removal, that nobody else's event depends on; they are hidden. */
 export const MAX_HIDDEN_PER_DEVICE = 32
 /** Devices of which the last event that was not taken is remembered: with another of its place it proves a fork. */
 export const MAX_REFUSED_KEPT = 64
