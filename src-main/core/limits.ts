@@ -104,3 +104,11 @@ export const MAX_ADDRESS_SIZE_BYTES = 256
 /** Newest events that are shown before the history that leads to them is here; and their size. */
 export const MAX_WINDOW_EVENTS = 200
 export const MAX_WINDOW_SIZE_BYTES = 1024 * 1024
+
+/** A passphrase, as UTF-8. */
+export const MAX_PASSPHRASE_SIZE_BYTES = 1024
+/** What a text or file from elsewhere may make this device spend on one passphrase: 1 GiB, some 20 s. */
+export const MAX_PASSWORD_PASSES = 16
+export const MAX_PASSWORD_MEMORY_KIB = 1024 * 1024
+/** An exported identity, as text. */
+export const MAX_EXPORT_SIZE_BYTES = 1024
