@@ -1,7 +1,9 @@
 /**
  * The frames of sync, byte by byte. A session (core/sync-session.ts) runs over one stream; both sides say the same:
  *
- *     HELLO     proof, store incarnation, wall clock, digest        one round trip when the digests are equal
+ *     HELLO     proof, credential, store incarnation, wall clock, digest   one round trip when the digests are equal
+ *     REFUSE    why not                                             instead of HELLO; nothing follows
+ *     KEYS      secrets of epochs, to a device of a member
  *     ADDRESSES where other members may be reached
  *     FORKS     devices that are known to have forked; left out when there are none
  *     CLOCK     per device: how far, and 4 bytes of the tip's id
@@ -13,6 +15,10 @@
  * What waits for something that is missing asks for that alone (core/missing.ts):
  *
  *     ASK       proof, ranges of places, ids of control events      answered by EVENTS, END
+ *
+ * Whoever has an invite and has caught up asks for a voucher (messenger/admission.ts):
+ *
+ *     ENTER     proof, credential, control heads                    answered by VOUCHER or REFUSE
  */
 import type { DeviceTag, EventId } from '../api/contract.ts'
 import { Reader, toHex, Writer } from './bytes.ts'
@@ -23,8 +29,11 @@ import {
   MAX_ADDRESS_SIZE_BYTES,
   MAX_ADDRESSES,
   MAX_CLOCK_TIPS,
+  MAX_CONTROL_HEADS,
+  MAX_CREDENTIAL_SIZE_BYTES,
   MAX_EVENT_SIZE_BYTES,
   MAX_FORKS_LISTED,
+  MAX_KEYS,
   MAX_MISSING_HEADS,
   MAX_MISSING_RANGES,
   MAX_SLICES,
@@ -33,12 +42,20 @@ import {
 import type { Missing, Range } from './missing.ts'
 
 export interface Hello {
-  /** Shows that the sender holds the group's secret; who checks it is up to the caller. 32 bytes. */
+  /** Names the group to whoever knows it, and to nobody else; who checks it is up to the caller. 32 bytes. */
   proof: Uint8Array
+  /** Shows that the sender belongs to the group, or may enter: messenger/admission.ts. */
+  credential: Uint8Array
   /** Random name of the sender's store, 8 bytes: another one on the same device means that it was lost or restored. */
   incarnation: Uint8Array
   wallClockMs: number
   digest: Uint8Array
+}
+
+/** The secret of an epoch: 8 and 32 bytes. */
+export interface EpochKey {
+  epoch: Uint8Array
+  secret: Uint8Array
 }
 
 /** What one side has and the other lacks. */
@@ -60,7 +77,10 @@ export interface Want {
 
 export type Frame =
   | ({ type: 'hello' } & Hello)
-  | { type: 'refuse' }
+  | { type: 'refuse'; reason: number }
+  | { type: 'keys'; keys: EpochKey[] }
+  | { type: 'enter'; proof: Uint8Array; credential: Uint8Array; heads: EventId[] }
+  | { type: 'voucher'; signature: Uint8Array }
   | { type: 'addresses'; addresses: Uint8Array[] }
   | { type: 'forks'; tags: DeviceTag[] }
   | { type: 'clock'; tips: Tip[] }
@@ -87,6 +107,9 @@ const TYPE = {
   count: 11,
   newest: 12,
   window: 13,
+  keys: 14,
+  enter: 15,
+  voucher: 16,
 } as const
 const CHAINS: readonly Chain[] = ['m', 'c']
 
@@ -95,9 +118,17 @@ export function encodeFrame(frame: Frame): Uint8Array {
   if (frame.type === 'hello')
     writer
       .bytes(frame.proof)
+      .block(frame.credential)
       .bytes(frame.incarnation)
       .varint(Math.max(0, Math.floor(frame.wallClockMs)))
       .bytes(frame.digest)
+  else if (frame.type === 'refuse') writer.byte(frame.reason)
+  else if (frame.type === 'keys') {
+    writer.varint(frame.keys.length)
+    for (const { epoch, secret } of frame.keys) writer.bytes(epoch).bytes(secret)
+  } else if (frame.type === 'enter')
+    writeIds(writer.bytes(frame.proof).block(frame.credential), frame.heads)
+  else if (frame.type === 'voucher') writer.bytes(frame.signature)
   else if (frame.type === 'addresses') writeBlocks(writer, frame.addresses)
   else if (frame.type === 'events' || frame.type === 'window') writeBlocks(writer, frame.events)
   else if (frame.type === 'count') writer.varint(frame.count)
@@ -118,8 +149,7 @@ export function encodeFrame(frame: Frame): Uint8Array {
     writer.bytes(frame.proof).varint(frame.ranges.length)
     for (const { tag, chain, from, to } of frame.ranges)
       writer.hex(tag).byte(CHAINS.indexOf(chain)).varint(from).varint(to)
-    writer.varint(frame.heads.length)
-    for (const id of frame.heads) writer.hex(id)
+    writeIds(writer, frame.heads)
   }
   return writer.finish()
 }
@@ -150,12 +180,24 @@ function readFrame(reader: Reader): Frame | undefined {
       return {
         type: 'hello',
         proof: reader.bytes(32),
+        credential: reader.block(MAX_CREDENTIAL_SIZE_BYTES).slice(),
         incarnation: reader.bytes(8),
         wallClockMs: reader.varint(),
         digest: reader.bytes(32),
       }
     case TYPE.refuse:
-      return { type: 'refuse' }
+      return { type: 'refuse', reason: reader.byte() }
+    case TYPE.keys:
+      return readKeys(reader)
+    case TYPE.enter:
+      return {
+        type: 'enter',
+        proof: reader.bytes(32),
+        credential: reader.block(MAX_CREDENTIAL_SIZE_BYTES).slice(),
+        heads: readIds(reader, MAX_CONTROL_HEADS),
+      }
+    case TYPE.voucher:
+      return { type: 'voucher', signature: reader.bytes(64).slice() }
     case TYPE.addresses:
       return { type: 'addresses', addresses: readBlocks(reader, MAX_ADDRESSES, MAX_ADDRESS_SIZE_BYTES) }
     case TYPE.forks:
@@ -233,10 +275,25 @@ function readAsk(reader: Reader): Frame | undefined {
     if (!chain || from === 0 || to < from) return undefined
     ranges.push({ tag, chain, from, to })
   }
-  const heads: EventId[] = []
-  for (let count = reader.varint(MAX_MISSING_HEADS); count > 0 && !reader.failed; count--)
-    heads.push(reader.hex(32))
-  return { type: 'ask', proof, ranges, heads }
+  return { type: 'ask', proof, ranges, heads: readIds(reader, MAX_MISSING_HEADS) }
+}
+
+function readKeys(reader: Reader): Frame {
+  const keys: EpochKey[] = []
+  for (let count = reader.varint(MAX_KEYS); count > 0 && !reader.failed; count--)
+    keys.push({ epoch: reader.bytes(8).slice(), secret: reader.bytes(32).slice() })
+  return { type: 'keys', keys }
+}
+
+function writeIds(writer: Writer, ids: readonly EventId[]): void {
+  writer.varint(ids.length)
+  for (const id of ids) writer.hex(id)
+}
+
+function readIds(reader: Reader, maxCount: number): EventId[] {
+  const ids: EventId[] = []
+  for (let count = reader.varint(maxCount); count > 0 && !reader.failed; count--) ids.push(reader.hex(32))
+  return ids
 }
 
 function writeBlocks(writer: Writer, blocks: readonly Uint8Array[]): void {

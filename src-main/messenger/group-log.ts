@@ -89,8 +89,11 @@ export interface GroupLogEvents {
   onDelivered(delivered: Delivered[]): void
   /** Delivered before, and visible no longer. */
   onHidden(entries: Entry[]): void
-  /** Written: who belongs to the group, what somebody is called or may do, or what the group is called. */
-  onPeople(): void
+  /**
+   * Written: who belongs to the group, what somebody is called or may do, or what the group is called. isRenamed: somebody
+   * is called otherwise than what is on screens.
+   */
+  onPeople(isRenamed: boolean): void
   /** Written: the proof that a device forked, as it is to be handed on. */
   onFork(proof: Event[]): void
   /** This device's key signed an event that its store lacks. */
@@ -462,10 +465,11 @@ export class GroupLog {
           batch.visible.map(async (entry) => this.#delivered(await eventOf(entry), entry)),
         )
         await this.#storage.write({ put, remove }, { durable })
+        const isRenamed = this.#isRenamed(batch)
         this.#noteWritten(batch)
         if (visible.length > 0) this.#events.onDelivered(visible)
         if (batch.hidden.length > 0) this.#events.onHidden(batch.hidden)
-        if (batch.people.size > 0 || batch.settings) this.#events.onPeople()
+        if (batch.people.size > 0 || batch.settings) this.#events.onPeople(isRenamed)
         for (const { proof } of proofs) this.#events.onFork(proof)
         written.resolve()
       } catch (error) {
@@ -516,6 +520,13 @@ export class GroupLog {
     const last = delivered.at(-1)
     if (last) put.push([stateKey(group), encodeN(last.entry.n)])
     return { put, remove }
+  }
+
+  #isRenamed({ people }: Batch): boolean {
+    return [...people].some(([user, person]) => {
+      const known = this.#people.get(user)
+      return known !== undefined && (known.name !== person?.name || known.picture?.id !== person?.picture?.id)
+    })
   }
 
   #noteWritten({ delivered, devices, people, settings }: Batch): void {
