@@ -35,10 +35,11 @@ class Story {
 }
 
 const ALL = 'dave in'
+const extents = (cut: [string, number][]) => new Map(cut.map(([device, c]) => [device, { c, m: c }]))
 const remove = (target: string, cut: [string, number][] = [], ban = false): Change => ({
   kind: 'remove',
   target,
-  cut: new Map(cut),
+  cut: extents(cut),
   ban,
 })
 const add = (target: string, role = 10): Change => ({ kind: 'add', target, role })
@@ -46,9 +47,14 @@ const set = (target: string, role: number, cut: [string, number][] = []): Change
   kind: 'role',
   target,
   role,
-  cut: new Map(cut),
+  cut: extents(cut),
 })
-const invite = (role = 10, expiresMs = 1_000): Change => ({ kind: 'invite', role, expiresMs })
+const invite = (role = 10, expiresMs = 1_000, maxUses = 10): Change => ({
+  kind: 'invite',
+  role,
+  expiresMs,
+  maxUses,
+})
 
 describe('R1: an operation is judged by its own past', () => {
   test('what was not allowed does not become so by a later promotion', () => {
@@ -75,8 +81,11 @@ describe('R2: one acts on lower roles only', () => {
   const judge = (change: Change, author: number | undefined, target: number | undefined) =>
     isAllowed({ id: 'op', author: 'ann', device: 'd', seq: 1, timeMs: 0, parents: [ROOT], change }, ROOT, {
       author,
+      isDeviceRemoved: false,
       target,
       invite: undefined,
+      isOwnDevice: false,
+      named: [],
     })
 
   test('nobody removes or demotes an equal or a higher one, and nobody below an admin does it at all', () => {
