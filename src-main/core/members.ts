@@ -21,7 +21,7 @@ import {
   type Credentials,
   type Verify,
 } from './control/bodies.ts'
-import { ROLE, targetOf, type Cut, type Operation, type Role, type UserTag } from './control/operation.ts'
+import { mayInvite, ROLE, targetOf, type Cut, type Operation, type Role, type UserTag } from './control/operation.ts'
 import { Resolver } from './control/resolver.ts'
 import { Views, type Seen } from './control/views.ts'
 import { chainOf, deviceTag, KIND, type Event, type Sha256 } from './event.ts'
@@ -104,6 +104,11 @@ export class Roster {
     return `${this.#rebuilt}.${this.#shown.version}`
   }
 
+  /** Who was named by an owner to become one, and is none yet. */
+  get successors(): ReadonlySet<UserTag> {
+    return new Set(this.#shown.namedSuccessors.map(({ successor }) => successor))
+  }
+
   /** The group's first event is here. */
   get isFounded(): boolean {
     return this.#noted.size > 0
@@ -135,7 +140,8 @@ export class Roster {
   }
 
   isRemovedDevice(tag: DeviceTag): boolean {
-    return this.#shown.isRemovedDevice(tag)
+    const user = this.device(tag)?.user
+    return user !== undefined && this.#shown.isRemovedDevice(user, tag)
   }
 
   /** Who wrote a delivered control event. */
@@ -167,6 +173,18 @@ export class Roster {
   /** The public half of an invite's key, once the invite is here. */
   inviteKey(invite: EventId): Uint8Array | undefined {
     return this.#inviteKeys.get(invite)
+  }
+
+  /** Whether an invite that is here was taken back, or its maker may not invite any more; and until when it holds. */
+  inviteState(invite: EventId): { isRevoked: boolean; expiresMs: number } | undefined {
+    const operation = this.#noted.get(invite)?.operation
+    if (operation?.change.kind !== 'invite') return undefined
+    const { author, change } = operation
+    const isTakenBack = [...this.operations()].some(
+      (one) => one.change.kind === 'revoke' && one.change.invite === invite && this.#shown.isEffective(one.id),
+    )
+    const isBacked = mayInvite(this.#shown.role(author), change.role)
+    return { isRevoked: isTakenBack || !isBacked || !this.#shown.isEffective(invite), expiresMs: change.expiresMs }
   }
 
   /** What has been delivered of a person: the cut of a removal by somebody who accepts all of it. */
@@ -215,7 +233,7 @@ export class Roster {
       return id === this.#group && seq === 1 ? { body } : { reason: 'bad-membership-proof' }
     if (admission && !this.#isAdmitted(event, credentials!, admission))
       return { reason: 'bad-membership-proof' }
-    if (change.kind === 'join') return this.#all.allows(operation) ? { body } : { reason: 'not-admitted' }
+    if (change.kind === 'join') return this.#all.wouldAllow(operation) ? { body } : { reason: 'not-admitted' }
     const role = this.#all.roleAt(operation.parents, operation.author, tag)
     return role === undefined ? { reason: 'not-a-member' } : { body }
   }

@@ -196,7 +196,7 @@ export function administration(parts: AdministrationParts): AdministrationComman
 
     succeed: async ({ group }) => {
       const open = await demand(group)
-      if (!open.log.engine.roster.resolver.namedSuccessors.has(person.user)) throw notAllowed()
+      if (!open.log.engine.roster.successors.has(person.user)) throw notAllowed()
       await parts.append(open, KIND.succeed, encodeChange({ kind: 'succeed' }))
     },
 

@@ -17,6 +17,7 @@ import type {
   Progress,
   Quote,
   Reaction,
+  Report,
   TimelineKey,
 } from '../api/contract.ts'
 import { CONNECTION_STATES } from '../api/contract.ts'
@@ -31,7 +32,7 @@ import { isShown, timelineKey } from '../core/timeline.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import { decodeN, eventRange, reactionRange, timelineIndexKey, timelineRange } from '../storage/keys.ts'
 import type { Storage } from '../storage/storage.ts'
-import { decodeMessage, decodeReaction } from './content.ts'
+import { decodeMessage, decodeReaction, decodeReport } from './content.ts'
 import { explain } from './explanation.ts'
 import type { Delivered, GroupLog } from './group-log.ts'
 import { NewestWindow } from './newest-window.ts'
@@ -47,6 +48,7 @@ const MAX_REACTION_KINDS = 50
 const MAX_PAGE_SIZE_BYTES = 1024 * 1024
 const MAX_PREVIEWS = 50
 const MAX_GAPS = 20
+const MAX_REPORTS = 200
 /** Unread messages counted. */
 const MAX_UNREAD = 1_000
 /** Messages kept in mind that were reacted to before they came. */
@@ -123,7 +125,7 @@ export class Group {
   async open(): Promise<this> {
     try {
       await this.#readLast()
-      await this.#countUnread()
+      await this.countUnread()
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'STORE_CORRUPT') throw error
     }
@@ -177,7 +179,7 @@ export class Group {
       out: this.out,
       joinProblem: joined ? undefined : this.#presence.joinProblem(),
       maySucceed:
-        joined && role !== 'owner' && engine.roster.resolver.namedSuccessors.has(this.#self.user),
+        joined && role !== 'owner' && engine.roster.successors.has(this.#self.user),
       people,
       online,
       hidden: (me?.role ?? 0) >= ROLE.admin ? this.hiddenMessages().length : 0,
@@ -498,7 +500,7 @@ export class Group {
       const listed = { device: tag, isSelf, online: isOnline(connection), connection, forked, removed }
       devicesOf.set(user, [...(devicesOf.get(user) ?? []), listed])
     }
-    const successors = this.log.engine.roster.resolver.namedSuccessors
+    const { successors } = this.log.engine.roster
     for (const { user, role, out, picture } of this.log.people.values()) {
       const name = this.nameOfPerson(user)
       if (role === undefined) {
@@ -534,6 +536,22 @@ export class Group {
     let count = 0
     for (const { role } of people.values()) if (role !== undefined) count++
     return { people: count, online: online.size }
+  }
+
+  /** What members reported, the latest first. */
+  async reports(): Promise<Report[]> {
+    const { history } = this.log.engine
+    const reports: Report[] = []
+    for (const entry of history.log.filter(({ kind }) => kind === KIND.report).reverse()) {
+      if (reports.length === MAX_REPORTS) break
+      const event = await this.log.read(entry.n)
+      const report = decodeReport(event)
+      const target = report && history.get(report.target)
+      if (!target || target.kind !== KIND.message || !history.forks.isVisible(entry)) continue
+      const message = await this.#quote(target.n)
+      reports.push({ message, by: this.#nameOf(event.tag), reason: report.reason, atMs: hlcTimeMs(event.hlc) })
+    }
+    return reports
   }
 
   /** Messages that lie beyond the cut of a removal. */
@@ -574,7 +592,7 @@ export class Group {
   }
 
   /** What was delivered since the user last looked. */
-  async #countUnread(): Promise<void> {
+  async countUnread(): Promise<void> {
     const { group } = this.log
     const range = { ...eventRange(group, this.#readN), reverse: true, limit: MAX_EVENTS_COUNTED }
     this.#unread.clear()

@@ -262,7 +262,27 @@ export class Resolver {
       .sort()
   }
 
+  /** Everybody that anything allowed was about. */
+  people(): Iterable<UserTag> {
+    return this.#about.keys()
+  }
+
+  /** How somebody went last, of their own or not; undefined of whoever never did. Members may have gone before. */
+  wayOut(user: UserTag): 'left' | 'removed' | 'banned' | undefined {
+    const ways = (this.#about.get(user) ?? []).flatMap((number) => {
+      const { author, change } = this.#judged[number]!.operation
+      if (change.kind !== 'remove' || !this.#verdict(number, this.#contextOfAll())) return []
+      return [change.ban ? ('banned' as const) : author === user ? ('left' as const) : ('removed' as const)]
+    })
+    return (['banned', 'removed', 'left'] as const).find((way) => ways.includes(way))
+  }
+
   // Questions about a past
+
+  /** Whether an operation lies before another; both are here. */
+  isBefore(a: EventId, b: EventId): boolean {
+    return this.#pasts.isBefore(this.#number(a), this.#number(b))
+  }
 
   /**
    * What somebody was in the past of whatever cites these operations; undefined: not a member, or by a device that had
