@@ -35,6 +35,19 @@ function readHex(text: string, into: Uint8Array, offset: number): void {
   if (!isHex) throw new TypeError('not lower-case hex')
 }
 
+const BASE64_URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+
+/** RFC 4648, section 5, without padding. */
+export function toBase64Url(bytes: Uint8Array): string {
+  let text = ''
+  for (let i = 0; i < bytes.length; i += 3) {
+    const word = (bytes[i]! << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
+    for (let digit = 0; digit <= Math.min(3, bytes.length - i); digit++)
+      text += BASE64_URL[(word >> (18 - 6 * digit)) & 63]
+  }
+  return text
+}
+
 /** Bytes of a text of ASCII letters, for domain separation. */
 export function ascii(text: string): Uint8Array {
   return Uint8Array.from(text, (letter) => letter.charCodeAt(0))

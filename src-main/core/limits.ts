@@ -116,5 +116,11 @@ export const MAX_PASSPHRASE_SIZE_BYTES = 1024
 /** What a text or file from elsewhere may make this device spend on one passphrase: 1 GiB, some 20 s. */
 export const MAX_PASSWORD_PASSES = 16
 export const MAX_PASSWORD_MEMORY_KIB = 1024 * 1024
-/** An exported identity, as text. */
+/** An exported identity, as text; and the name in it, as UTF-8. */
 export const MAX_EXPORT_SIZE_BYTES = 1024
+export const MAX_EXPORTED_NAME_SIZE_BYTES = 256
+
+/** Devices that one rotate event brings a secret: 88 bytes each, so that it fits into a body. More need further events. */
+export const MAX_SHARES = 512
+/** Secrets in one frame from a member to a newcomer. */
+export const MAX_SECRETS_PER_FRAME = 64

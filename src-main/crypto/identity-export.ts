@@ -5,7 +5,7 @@
  */
 import { AppError } from '../api/errors.ts'
 import { concat, Reader, Writer } from '../core/bytes.ts'
-import { MAX_EXPORT_SIZE_BYTES, MAX_NAME_SIZE_BYTES } from '../core/limits.ts'
+import { MAX_EXPORT_SIZE_BYTES, MAX_EXPORTED_NAME_SIZE_BYTES } from '../core/limits.ts'
 import type { Crypto, PasswordCost } from './crypto.ts'
 import { lock, MODERATE_COST, unlock } from './passphrase.ts'
 import { ENTROPY_SIZE } from './phrase.ts'
@@ -27,7 +27,7 @@ export async function exportIdentity(
   cost: PasswordCost = MODERATE_COST,
 ): Promise<string> {
   const nameBytes = new TextEncoder().encode(name)
-  if (entropy.length !== ENTROPY_SIZE || nameBytes.length > MAX_NAME_SIZE_BYTES)
+  if (entropy.length !== ENTROPY_SIZE || nameBytes.length > MAX_EXPORTED_NAME_SIZE_BYTES)
     throw new TypeError('an identity is 32 bytes and a name')
   const plaintext = new Writer().bytes(entropy).block(nameBytes).finish()
   const box = await lock(plaintext, passphrase, LABEL, crypto, cost)
@@ -61,7 +61,7 @@ export async function importIdentity(
   }
   const reader = new Reader(result.plaintext)
   const entropy = reader.bytes(ENTROPY_SIZE).slice()
-  const name = new TextDecoder().decode(reader.block(MAX_NAME_SIZE_BYTES))
+  const name = new TextDecoder().decode(reader.block(MAX_EXPORTED_NAME_SIZE_BYTES))
   if (!reader.isDone()) throw invalid('The exported identity holds something else.')
   crypto.erase(result.plaintext)
   return { entropy, name }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import {
   MAX_EXPORT_SIZE_BYTES,
-  MAX_NAME_SIZE_BYTES,
+  MAX_EXPORTED_NAME_SIZE_BYTES,
   MAX_PASSPHRASE_SIZE_BYTES,
   MAX_PASSWORD_MEMORY_KIB,
   MAX_PASSWORD_PASSES,
@@ -116,7 +116,7 @@ describe('an exported identity', () => {
   })
 
   test('takes names and passphrases of so many bytes, and no more', async () => {
-    const name = 'n'.repeat(MAX_NAME_SIZE_BYTES)
+    const name = 'n'.repeat(MAX_EXPORTED_NAME_SIZE_BYTES)
     const passphrase = 'p'.repeat(MAX_PASSPHRASE_SIZE_BYTES)
     const text = await exportIdentity({ ...alice, name }, passphrase, crypto, CHEAP)
     expect(text.length).toBeLessThanOrEqual(MAX_EXPORT_SIZE_BYTES)
