@@ -101,8 +101,6 @@ export const LONG_PLAN_EVENTS = 1_000
 export const MAX_PASSING_PER_SESSION = 4_096
 /** What a peer shows to be admitted to a sync session. */
 export const MAX_CREDENTIAL_SIZE_BYTES = 2 * 1024
-/** Secrets of epochs that one peer hands over. */
-export const MAX_KEYS = 64
 /** Addresses taken from one peer, and their length. */
 export const MAX_ADDRESSES = 64
 export const MAX_ADDRESS_SIZE_BYTES = 256

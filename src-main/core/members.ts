@@ -71,6 +71,7 @@ export class Roster {
   readonly #revoked = new Set<UserTag | DeviceTag>()
   /** Of everything that was delivered: what an event's past resolves to. */
   readonly #all: Resolver
+  readonly #removals: EventId[] = []
   /** Of what counts: the same, unless somebody forked. */
   #shown: Resolver
   /** Control events that do not count. */
@@ -152,6 +153,18 @@ export class Roster {
   /** All operations that count, in the order of delivery. */
   *operations(): Generator<Operation> {
     for (const { operation } of this.#noted.values()) if (!this.#discounted.has(operation.id)) yield operation
+  }
+
+  /**
+   * Whether somebody may know the secret of an epoch who should no longer: a removal that counts is not in the past of the
+   * event that began it, or that event does not count.
+   */
+  isExposed(founder: EventId): boolean {
+    const shown = this.#shown
+    if (!shown.has(founder) || !shown.isEffective(founder)) return true
+    return this.#removals.some(
+      (id) => shown.has(id) && shown.isEffective(id) && !shown.isBefore(id, founder),
+    )
   }
 
   /** Everybody who is a member, or was one, or at least has a device that tried to enter. */
@@ -293,6 +306,7 @@ export class Roster {
     const { change } = operation
     if (change.kind === 'role' || change.kind === 'remove') this.#revoked.add(change.target)
     if (change.kind === 'removeDevice') this.#revoked.add(change.device)
+    if (change.kind === 'remove' || change.kind === 'removeDevice') this.#removals.push(event.id)
     this.#all.add(operation)
     if (this.#shown === this.#all) return
     if (this.#history.forks.counts(entry)) this.#shown.add(operation)

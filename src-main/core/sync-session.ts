@@ -17,7 +17,8 @@ import type { Sha256 } from './event.ts'
 import type { Entry, History } from './history.ts'
 import { MAX_ADDRESSES, MAX_WINDOW_EVENTS, SLICE_EVENTS } from './limits.ts'
 import { newest, Offer, type Portion } from './offer.ts'
-import { encodeFrame, type EpochKey, type Frame, type Hello, type Want } from './sync.ts'
+import type { SharedSecret } from './secrets/epochs.ts'
+import { encodeFrame, type Frame, type Hello, type Want } from './sync.ts'
 
 export type SyncEffect =
   | { type: 'send'; frame: Frame }
@@ -29,7 +30,7 @@ export type SyncEffect =
   | { type: 'receive'; part: Part }
   | { type: 'window'; events: Uint8Array[] }
   | { type: 'addresses'; addresses: Uint8Array[] }
-  | { type: 'keys'; keys: EpochKey[] }
+  | { type: 'secrets'; secrets: SharedSecret[] }
   | { type: 'forkSuspected'; tag: DeviceTag }
   | { type: 'peerClock'; wallClockMs: number; incarnation: Uint8Array }
   /**
@@ -133,8 +134,8 @@ export class SyncSession {
         this.#endReceived = true
         // Whoever wants nothing before it has told what it has, has nothing.
         return this.#isOver ? [this.#finish(this.#isOver)] : this.#isPlanKnown ? [] : this.#end(true)
-      case 'keys':
-        return [{ type: 'keys', keys: frame.keys }]
+      case 'secrets':
+        return [frame]
       case 'ask':
       case 'enter':
       case 'voucher':

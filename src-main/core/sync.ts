@@ -3,7 +3,7 @@
  *
  *     HELLO     proof, credential, store incarnation, wall clock, digest   one round trip when the digests are equal
  *     REFUSE    why not                                             instead of HELLO; nothing follows
- *     KEYS      secrets of epochs, to a device of a member
+ *     SECRETS   of epochs, to a device of a member
  *     ADDRESSES where other members may be reached
  *     FORKS     devices that are known to have forked; left out when there are none
  *     CLOCK     per device: how far, and 4 bytes of the tip's id
@@ -33,13 +33,13 @@ import {
   MAX_CREDENTIAL_SIZE_BYTES,
   MAX_EVENT_SIZE_BYTES,
   MAX_FORKS_LISTED,
-  MAX_KEYS,
   MAX_MISSING_HEADS,
   MAX_MISSING_RANGES,
   MAX_SLICES,
   MAX_WINDOW_EVENTS,
 } from './limits.ts'
 import type { Missing, Range } from './missing.ts'
+import { decodeSecrets, encodeSecrets, type SharedSecret } from './secrets/epochs.ts'
 
 export interface Hello {
   /** Names the group to whoever knows it, and to nobody else; who checks it is up to the caller. 32 bytes. */
@@ -50,12 +50,6 @@ export interface Hello {
   incarnation: Uint8Array
   wallClockMs: number
   digest: Uint8Array
-}
-
-/** The secret of an epoch: 8 and 32 bytes. */
-export interface EpochKey {
-  epoch: Uint8Array
-  secret: Uint8Array
 }
 
 /** What one side has and the other lacks. */
@@ -78,7 +72,7 @@ export interface Want {
 export type Frame =
   | ({ type: 'hello' } & Hello)
   | { type: 'refuse'; reason: number }
-  | { type: 'keys'; keys: EpochKey[] }
+  | { type: 'secrets'; secrets: SharedSecret[] }
   | { type: 'enter'; proof: Uint8Array; credential: Uint8Array; heads: EventId[] }
   | { type: 'voucher'; signature: Uint8Array }
   | { type: 'addresses'; addresses: Uint8Array[] }
@@ -107,10 +101,12 @@ const TYPE = {
   count: 11,
   newest: 12,
   window: 13,
-  keys: 14,
+  secrets: 14,
   enter: 15,
   voucher: 16,
 } as const
+/** More than MAX_SECRETS_PER_FRAME need. */
+const MAX_SECRETS_SIZE_BYTES = 4_096
 const CHAINS: readonly Chain[] = ['m', 'c']
 
 export function encodeFrame(frame: Frame): Uint8Array {
@@ -123,11 +119,8 @@ export function encodeFrame(frame: Frame): Uint8Array {
       .varint(Math.max(0, Math.floor(frame.wallClockMs)))
       .bytes(frame.digest)
   else if (frame.type === 'refuse') writer.byte(frame.reason)
-  else if (frame.type === 'keys') {
-    writer.varint(frame.keys.length)
-    for (const { epoch, secret } of frame.keys) writer.bytes(epoch).bytes(secret)
-  } else if (frame.type === 'enter')
-    writeIds(writer.bytes(frame.proof).block(frame.credential), frame.heads)
+  else if (frame.type === 'secrets') writer.block(encodeSecrets(frame.secrets))
+  else if (frame.type === 'enter') writeIds(writer.bytes(frame.proof).block(frame.credential), frame.heads)
   else if (frame.type === 'voucher') writer.bytes(frame.signature)
   else if (frame.type === 'addresses') writeBlocks(writer, frame.addresses)
   else if (frame.type === 'events' || frame.type === 'window') writeBlocks(writer, frame.events)
@@ -187,8 +180,10 @@ function readFrame(reader: Reader): Frame | undefined {
       }
     case TYPE.refuse:
       return { type: 'refuse', reason: reader.byte() }
-    case TYPE.keys:
-      return readKeys(reader)
+    case TYPE.secrets: {
+      const secrets = decodeSecrets(reader.block(MAX_SECRETS_SIZE_BYTES))
+      return secrets && { type: 'secrets', secrets }
+    }
     case TYPE.enter:
       return {
         type: 'enter',
@@ -276,13 +271,6 @@ function readAsk(reader: Reader): Frame | undefined {
     ranges.push({ tag, chain, from, to })
   }
   return { type: 'ask', proof, ranges, heads: readIds(reader, MAX_MISSING_HEADS) }
-}
-
-function readKeys(reader: Reader): Frame {
-  const keys: EpochKey[] = []
-  for (let count = reader.varint(MAX_KEYS); count > 0 && !reader.failed; count--)
-    keys.push({ epoch: reader.bytes(8).slice(), secret: reader.bytes(32).slice() })
-  return { type: 'keys', keys }
 }
 
 function writeIds(writer: Writer, ids: readonly EventId[]): void {

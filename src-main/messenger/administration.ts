@@ -168,6 +168,7 @@ export function administration(parts: AdministrationParts): AdministrationComman
       else demandAbove(open, user)
       const cut = open.log.engine.roster.cutOf(user)
       await parts.append(open, KIND.remove, encodeChange({ kind: 'remove', target: user, cut, ban }))
+      await parts.rotate(open)
     },
 
     removeDevice: async ({ group, device }) => {
@@ -177,6 +178,7 @@ export function administration(parts: AdministrationParts): AdministrationComman
       const { history } = open.log.engine
       const extent = { c: history.chain(device, 'c').length, m: history.chain(device, 'm').length }
       await parts.append(open, KIND.removeDevice, encodeChange({ kind: 'removeDevice', device, extent }))
+      await parts.rotate(open)
     },
 
     transferOwnership: async ({ group, user }) => {

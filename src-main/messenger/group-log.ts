@@ -85,6 +85,8 @@ export interface Delivered {
 }
 
 export interface GroupLogEvents {
+  /** Delivered, or found in the log when it was opened: before anything is written. */
+  onControl(event: Event): void
   /** Written; in delivery order. Only what is visible. */
   onDelivered(delivered: Delivered[]): void
   /** Delivered before, and visible no longer. */
@@ -194,7 +196,7 @@ export class GroupLog {
       storage: this.#storage,
       total: length,
       signal: this.#closing.signal,
-      onEvent: (event) => this.#measure(event),
+      onEvent: (event) => this.#notice(event),
     })
     try {
       const isRepaired = await restoring.run()
@@ -352,7 +354,7 @@ export class GroupLog {
     for (const effect of effects) {
       if (effect.type === 'deliver') {
         const { event, entry } = effect
-        this.#measure(event)
+        this.#notice(event)
         this.particulars.note(event, entry)
         written = this.#enqueue((batch) => {
           batch.delivered.push({ event, entry })
@@ -543,7 +545,8 @@ export class GroupLog {
     return { event, entry, own: event.tag === this.#parts.self, answers }
   }
 
-  #measure(event: Event): void {
+  #notice(event: Event): void {
+    if (chainOf(event.kind) === 'c') this.#events.onControl(event)
     this.metadataBytes += orderingBytes(event)
     this.eventBytes += event.bytes.length
   }

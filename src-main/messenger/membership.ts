@@ -5,8 +5,8 @@
 import type { EventId, GroupId } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
 import { ascii, concat, fromHex, Reader, toHex, Writer } from '../core/bytes.ts'
-import { MAX_ADDRESS_SIZE_BYTES, MAX_ADDRESSES, MAX_KEYS } from '../core/limits.ts'
-import type { EpochKey } from '../core/sync.ts'
+import { MAX_ADDRESS_SIZE_BYTES, MAX_ADDRESSES } from '../core/limits.ts'
+import { decodeEpoch, encodeEpoch, type Epoch } from '../core/secrets/epochs.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import { MAX_NAME_LENGTH, readableName } from './content.ts'
 
@@ -19,8 +19,8 @@ export interface JoiningWith {
 
 export interface Membership {
   group: GroupId
-  /** Secrets of the group's epochs, as far as they are here. */
-  keys: EpochKey[]
+  /** Epochs of the group whose secrets are here. */
+  epochs: readonly Epoch[]
   /** Until this device has entered. */
   joining: JoiningWith | undefined
   /** What the invite called the group; shown until the group says so itself. */
@@ -45,6 +45,7 @@ const INVITE_PREFIX = 'tapri:'
 const INVITE_VERSION = 2
 const RECORD_VERSION = 2
 const CHECKSUM_SIZE = 4
+const MAX_EPOCH_SIZE_BYTES = 128
 const MAX_NAME_BYTES = 4 * MAX_NAME_LENGTH
 const utf8 = new TextEncoder()
 
@@ -65,9 +66,9 @@ export const isHelloProof = (
 ): boolean => crypto.equals(proof, helloProof(group, from, to, crypto))
 
 export function encodeMembership(membership: Membership): Uint8Array {
-  const { group, keys, joining, nameHint, invites, readN, addresses } = membership
-  const writer = new Writer().byte(RECORD_VERSION).hex(group).varint(readN).varint(keys.length)
-  for (const { epoch, secret } of keys) writer.bytes(epoch).bytes(secret)
+  const { group, epochs, joining, nameHint, invites, readN, addresses } = membership
+  const writer = new Writer().byte(RECORD_VERSION).hex(group).varint(readN).varint(epochs.length)
+  for (const epoch of epochs) writer.block(encodeEpoch(epoch))
   const seeds = [...(joining ? [joining] : []), ...invites]
   writer.byte(joining ? 1 : 0).varint(seeds.length)
   for (const { invite, seed } of seeds) writer.hex(invite).bytes(seed)
@@ -79,9 +80,9 @@ export function decodeMembership(bytes: Uint8Array): Membership {
   const reader = new Reader(bytes)
   const version = reader.byte()
   const [group, readN] = [reader.hex(32), reader.varint()]
-  const keys: EpochKey[] = []
-  for (let count = reader.varint(MAX_KEYS); count > 0 && !reader.failed; count--)
-    keys.push({ epoch: reader.bytes(8).slice(), secret: reader.bytes(32).slice() })
+  const epochs: (Epoch | undefined)[] = []
+  for (let count = reader.varint(); count > 0 && !reader.failed; count--)
+    epochs.push(decodeEpoch(reader.block(MAX_EPOCH_SIZE_BYTES)))
   const isJoining = reader.byte() === 1
   const invites: JoiningWith[] = []
   for (let count = reader.varint(MAX_OWN_INVITES + 1); count > 0 && !reader.failed; count--)
@@ -89,9 +90,9 @@ export function decodeMembership(bytes: Uint8Array): Membership {
   const joining = isJoining ? invites.shift() : undefined
   const nameHint = new TextDecoder().decode(reader.block(MAX_NAME_BYTES))
   const addresses = readAddresses(reader)
-  if (!reader.isDone() || version !== RECORD_VERSION)
+  if (!reader.isDone() || version !== RECORD_VERSION || !epochs.every((epoch) => epoch !== undefined))
     throw new AppError('STORE_CORRUPT', 'The record of a group in the store is damaged.')
-  return { group, keys, joining, nameHint, invites, readN, addresses }
+  return { group, epochs, joining, nameHint, invites, readN, addresses }
 }
 
 /** A text that admits whoever holds it: group, invite and its seed, some addresses, and a checksum against typing mistakes. */

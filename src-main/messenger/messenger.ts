@@ -8,15 +8,17 @@ import type { AppState, Commands, GroupId, GroupSummary, JoinProblem, UpdateName
 import { AppError } from '../api/errors.ts'
 import type { Diagnostics, OperatorCommands } from '../api/operator.ts'
 import { decodeBatch, encodeBatch } from '../core/batch.ts'
-import { equalBytes, fromHex } from '../core/bytes.ts'
+import { fromHex } from '../core/bytes.ts'
 import { controlFrontier } from '../core/citations.ts'
 import type { Moment } from '../core/engine.ts'
-import { deviceTag, encodeEvent, commitTo, KIND, type Event } from '../core/event.ts'
+import { chainOf, deviceTag, encodeEvent, commitTo, KIND, type Event } from '../core/event.ts'
 import { hlcAt } from '../core/hlc.ts'
 import type { Entry } from '../core/history.ts'
 import { encodeCreate, isEntrance } from '../core/control/bodies.ts'
+import { ROLE } from '../core/control/operation.ts'
 import { Relay } from '../core/relay.ts'
-import type { EpochKey } from '../core/sync.ts'
+import { commitmentTo } from '../core/secrets/derivations.ts'
+import type { SharedSecret } from '../core/secrets/epochs.ts'
 import { isShown } from '../core/timeline.ts'
 import { type Crypto, type KeyPair } from '../crypto/crypto.ts'
 import { identityOf, loadIdentity, replaceIdentity, type UserIdentity } from '../crypto/identity.ts'
@@ -46,7 +48,7 @@ import { enter } from './entering.ts'
 import { Group } from './group.ts'
 import { GroupLog, type Delivered } from './group-log.ts'
 import { Links } from './links.ts'
-import { commitmentTo, currentSecret, firstKey, isKeyOf, topicOf } from './keyring.ts'
+import { Keyring } from './keyring.ts'
 import { decodeInvite, decodeMembership, encodeMembership, type Membership } from './membership.ts'
 import type { Acting, OpenGroup } from './open-group.ts'
 import { Outbox, type Batching } from './outbox.ts'
@@ -62,6 +64,8 @@ const TICK_MS = 200
 /** A look at a random member's clock now and then finds whatever gossip lost. */
 const ROWS_PER_WRITE = 256
 const ANTI_ENTROPY_MS = 5_000
+/** How soon somebody makes up for a rotation that is missing, at least. */
+const ROTATE_AFTER_MS = 1_000
 /** Changes of a group within this time are told to windows once. */
 const SUMMARY_DELAY_MS = 50
 /** How often windows are told how far a group has been opened. */
@@ -172,11 +176,11 @@ export class Messenger {
         if (!log.engine.roster.isActive(this.#self) || this.#isRetired) return 'stranger'
         return admission.vouch(peer, credential, heads, controlFrontier(log.engine.history), key)
       },
-      keysFor: (group, peer) => {
-        const { admission, membership } = this.#groups.get(group)!
-        return admission.isMember(peer) ? membership.keys : []
+      secretsFor: (group, peer) => {
+        const { admission, keyring } = this.#groups.get(group)!
+        return admission.isMember(peer) ? keyring.shared : []
       },
-      onKeys: (group, _, keys) => this.#takeKeys(this.#groups.get(group), keys),
+      onSecrets: (group, secrets) => this.#takeSecrets(this.#groups.get(group), secrets),
       onRefused: (group, _, refusal) => this.#noteRefusal(this.#groups.get(group), refusal),
       onAddresses: (group, addresses) => this.#learn(group, addresses),
       onPeerClock: (peer, offsetMs) => this.#clock.note(peer, offsetMs),
@@ -192,6 +196,7 @@ export class Messenger {
       demandWritable: (group) => this.#demandWritableGroup(group),
       append: (open, kind, body, covers) => this.#append(open, kind, body, covers),
       save: (open) => this.#saveMembership(open.membership),
+      rotate: (open) => this.#rotate(open),
       nowMs: () => this.#clock.now(),
     }
     this.commands = checked(this.#makeCommands())
@@ -412,8 +417,8 @@ export class Messenger {
   /** The first event of a group: its id is the group's id, and it makes this device's person the owner. */
   async #createGroup(settings: Parameters<Commands['createGroup']>[0]): Promise<GroupSummary> {
     this.#demandWritable()
-    const { name, description, picture, history } = settings
-    const content = { name, description, history, picture: picture && pictureBytes(picture) }
+    const { picture, ...texts } = settings
+    const content = { ...texts, picture: picture === undefined ? undefined : pictureBytes(picture) }
     const { crypto, key, network } = this.#parts
     const secret = crypto.randomBytes(32)
     const fields = {
@@ -423,11 +428,11 @@ export class Messenger {
       hlc: hlcAt(this.#clock.now()),
       deps: [],
       commit: commitTo(undefined, [], undefined, crypto.sha256),
-      body: encodeCreate(this.#person.credentials, commitmentTo(secret, crypto)),
+      body: encodeCreate(this.#person.credentials, commitmentTo(secret, undefined, crypto)),
     }
     const sign = (id: Uint8Array) => crypto.sign(id, key.secretKey)
     const event = encodeEvent(fields, '', crypto.sha256, sign)
-    const membership = this.#membership(event.id, { keys: [firstKey(event.id, secret)] })
+    const membership = this.#membership(event.id, { epochs: [{ founder: event.id, hlc: event.hlc, secret }] })
     await this.#saveMembership(membership)
     const open = await this.#open(membership)
     await this.#restore(open)
@@ -440,7 +445,7 @@ export class Messenger {
   }
 
   #membership(group: GroupId, known: Partial<Membership>): Membership {
-    return { group, keys: [], joining: undefined, nameHint: '', invites: [], readN: 0, addresses: [], ...known }
+    return { group, epochs: [], joining: undefined, nameHint: '', invites: [], readN: 0, addresses: [], ...known }
   }
 
   async #joinGroup(text: string): Promise<GroupSummary> {
@@ -478,7 +483,8 @@ export class Messenger {
     this.#groups.delete(id)
     open.cancelSummary?.()
     open.outbox.stop()
-    for (const { secret } of open.membership.keys) this.#parts.network.leave(topicOf(secret, this.#parts.crypto))
+    for (const topic of open.keyring.topics) this.#parts.network.leave(topic)
+    open.cancelRotation?.()
     for (const peer of this.#parts.network.peers()) this.#syncing.expel(id, peer)
     await open.log.close()
     for (const range of groupRanges(id)) {
@@ -508,7 +514,12 @@ export class Messenger {
       verifier: this.#verifier,
       sign: (eventId: Uint8Array) => crypto.sign(eventId, key.secretKey),
     }
+    // It is there before anything is delivered.
+    let keyring: Keyring | undefined
     const log = await GroupLog.open(parts, storage, {
+      onControl: (event) => {
+        if (keyring!.note(event)) this.#secretsKnown(id)
+      },
       onDelivered: (delivered) => this.#delivered(id, delivered),
       onHidden: (entries) => void this.#hidden(id, entries).catch(reportStoreFailure),
       onFork: (proof) => this.#forked(id, proof),
@@ -519,6 +530,10 @@ export class Messenger {
       onDuplicate: () => this.#counters.duplicates++,
       onAsk: (width, sources) => this.#ask(id, width, sources),
     })
+    keyring = new Keyring(
+      { group: id, roster: log.engine.roster, crypto, device: this.#self, key },
+      membership.epochs,
+    )
     const presence = {
       connectionOf: (peer: PeerKey) => this.#links.connectionOf(id, peer),
       overall: () => this.#links.overall(id),
@@ -542,9 +557,11 @@ export class Messenger {
       log,
       membership,
       admission: new Admission(log, crypto, () => this.#clock.now()),
+      keyring,
+      cancelRotation: undefined,
       outbox: new Outbox({
         network,
-        topic: () => topicOf(currentSecret(membership), crypto),
+        topics: ({ kind }) => keyring.topicsFor(chainOf(kind) === 'c' ? 'control' : 'message'),
         time: this.#time,
         encode: (events) => encodeBatch(events, crypto.sha256),
         batching,
@@ -590,7 +607,8 @@ export class Messenger {
     if (this.#closing) return
     const entrance = open.log.engine.history.chain(this.#self, 'c').findLast(({ kind }) => isEntrance(kind))
     if (entrance) open.entrance = (await open.log.read(entrance.n)).bytes
-    for (const { secret } of open.membership.keys) network.join(topicOf(secret, this.#parts.crypto))
+    for (const topic of open.keyring.topics) network.join(topic)
+    this.#rotateWhenDue(open)
     this.#changed(open)
   }
 
@@ -675,9 +693,7 @@ export class Messenger {
   }
 
   #groupOfTopic(topic: string): OpenGroup | undefined {
-    const { crypto } = this.#parts
-    for (const open of this.#groups.values())
-      if (open.membership.keys.some(({ secret }) => topicOf(secret, crypto) === topic)) return open
+    for (const open of this.#groups.values()) if (open.keyring.topics.includes(topic)) return open
     return undefined
   }
 
@@ -785,17 +801,38 @@ export class Messenger {
   }
 
   /** A peer handed over secrets of epochs. */
-  #takeKeys(open: OpenGroup | undefined, keys: readonly EpochKey[]): void {
+  #takeSecrets(open: OpenGroup | undefined, secrets: readonly SharedSecret[]): void {
+    if (open?.keyring.take(secrets)) this.#secretsKnown(open.log.group)
+  }
+
+  /** There are secrets that were not here before. */
+  #secretsKnown(id: GroupId): void {
+    const open = this.#groups.get(id)
     if (!open) return
-    const { log, membership } = open
-    const { network, crypto } = this.#parts
-    const fresh = keys.filter(
-      (key) => !membership.keys.some(({ epoch }) => equalBytes(epoch, key.epoch)) && isKeyOf(key, log.group),
-    )
-    if (fresh.length === 0) return
-    membership.keys = [...membership.keys, ...fresh]
-    for (const { secret } of fresh) network.join(topicOf(secret, crypto))
-    this.#saveMembership(membership).catch(reportStoreFailure)
+    open.membership.epochs = open.keyring.all
+    this.#saveMembership(open.membership).catch(reportStoreFailure)
+    if (!open.log.opening) for (const topic of open.keyring.topics) this.#parts.network.join(topic)
+  }
+
+  /** Gives every device of the group a fresh secret. */
+  async #rotate(open: OpenGroup): Promise<void> {
+    const next = open.keyring.rotate()
+    let founder: string | undefined
+    for (let body = next(); body; body = next(founder))
+      founder ??= (await this.#append(open, KIND.rotate, body)).event.id
+  }
+
+  /** Whoever removes somebody rotates at once. Where that did not happen, or somebody left, one of the others does it soon. */
+  #rotateWhenDue(open: OpenGroup): void {
+    const isDue = () =>
+      open.group.joined && !this.#isRetired && (open.group.me?.role ?? 0) >= ROLE.member && open.keyring.isRotationDue
+    if (open.cancelRotation || !isDue()) return
+    const isAdmin = (open.group.me?.role ?? 0) >= ROLE.admin
+    const waitMs = (isAdmin ? 1 : 4) * (1 + this.#time.random()) * ROTATE_AFTER_MS
+    open.cancelRotation = this.#time.after(waitMs, () => {
+      open.cancelRotation = undefined
+      if (isDue()) this.#rotate(open).catch(reportStoreFailure)
+    })
   }
 
   /** Who belongs to the group was written down. */
@@ -804,6 +841,7 @@ export class Messenger {
     if (!open || open.log.opening) return
     if (isRenamed) this.#tell('timelineChanged', { group: id })
     this.#peopleChanged(open)
+    this.#rotateWhenDue(open)
     const { roster } = open.log.engine
     const { sha256 } = this.#parts.crypto
     for (const peer of this.#parts.network.peers()) {
@@ -843,8 +881,8 @@ export class Messenger {
       const known = new Set(this.#links.admitted(id))
       // Somebody may not have known this device when it came.
       for (const peer of this.#parts.network.peers()) if (!open.group.joined) known.add(peer)
-      for (const { secret } of open.membership.keys)
-        for (const peer of this.#parts.network.topicPeers(topicOf(secret, this.#parts.crypto))) known.add(peer)
+      for (const topic of open.keyring.topics)
+        for (const peer of this.#parts.network.topicPeers(topic)) known.add(peer)
       const [peer] = this.#shuffled([...known])
       if (peer) this.#syncing.start(id, peer)
     }

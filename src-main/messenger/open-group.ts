@@ -7,6 +7,7 @@ import type { Relay } from '../core/relay.ts'
 import type { Admission } from './admission.ts'
 import type { Group } from './group.ts'
 import type { Delivered, GroupLog } from './group-log.ts'
+import type { Keyring } from './keyring.ts'
 import type { Membership } from './membership.ts'
 import type { Outbox } from './outbox.ts'
 
@@ -15,6 +16,9 @@ export interface OpenGroup {
   log: GroupLog
   membership: Membership
   admission: Admission
+  keyring: Keyring
+  /** Takes back the rotation that is due soon. */
+  cancelRotation: (() => void) | undefined
   outbox: Outbox<Event>
   relay: Relay
   /** The event with which this device entered: whoever does not know it yet is shown it. */
@@ -37,6 +41,8 @@ export interface Acting {
   /** Writes an event: on disk, then to windows and the network. */
   append(open: OpenGroup, kind: number, body: Uint8Array, covers?: EventId): Promise<Delivered>
   save(open: OpenGroup): Promise<void>
+  /** Gives every device a fresh secret. */
+  rotate(open: OpenGroup): Promise<void>
   /** Reference time, unix ms. */
   nowMs(): number
 }

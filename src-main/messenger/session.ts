@@ -74,7 +74,7 @@ export class Session {
 
   /** Resolves when both sides have what they wanted. True when another session may bring more at once. */
   async run(first?: Frame): Promise<boolean> {
-    const { id, network, crypto, refusal, keysFor, onAdmitted, onRefused, onSynchronised } = this.#parts
+    const { id, network, crypto, refusal, secretsFor, onAdmitted, onRefused, onSynchronised } = this.#parts
     try {
       this.#carryOut(this.machine.start())
       for (let frame = first ?? (await this.#next()); frame; frame = await this.#next()) {
@@ -83,8 +83,8 @@ export class Session {
           if (!isHelloProof(frame.proof, id, this.peer, network.self, crypto)) throw new Fault('not-admitted')
           if (await refusal(id, this.peer, frame.credential)) throw new Fault('not-admitted')
           onAdmitted(id, this.peer)
-          const keys = keysFor(id, this.peer)
-          if (keys.length > 0) this.#sending.push(encodeFrame({ type: 'keys', keys }))
+          const secrets = secretsFor(id, this.peer)
+          if (secrets.length > 0) this.#sending.push(encodeFrame({ type: 'secrets', secrets }))
         }
         this.#carryOut(this.machine.receive(frame))
         this.#parts.onChange()
@@ -132,7 +132,7 @@ export class Session {
   }
 
   #carryOut(effects: SyncEffect[]): void {
-    const { id, onAddresses, onKeys, onPeerClock, onForkSuspected, now } = this.#parts
+    const { id, onAddresses, onSecrets, onPeerClock, onForkSuspected, now } = this.#parts
     for (const effect of effects)
       switch (effect.type) {
         case 'send':
@@ -158,8 +158,8 @@ export class Session {
           )
           break
         }
-        case 'keys':
-          onKeys(id, this.peer, effect.keys)
+        case 'secrets':
+          onSecrets(id, effect.secrets)
           break
         case 'peerClock':
           onPeerClock(this.peer, effect.wallClockMs - now().nowMs)

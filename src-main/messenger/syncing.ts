@@ -8,7 +8,8 @@ import type { Moment } from '../core/engine.ts'
 import { MAX_MISSING_EVENTS, MAX_SESSIONS_PER_PEER, SLICE_TIMEOUT_MS } from '../core/limits.ts'
 import { eventsOf, type Missing } from '../core/missing.ts'
 import type { SyncSession } from '../core/sync-session.ts'
-import { encodeFrame, type EpochKey, type Frame } from '../core/sync.ts'
+import type { SharedSecret } from '../core/secrets/epochs.ts'
+import { encodeFrame, type Frame } from '../core/sync.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import type { FrameStream, Network, PeerKey } from '../network/network.ts'
 import { REFUSALS, type Refusal } from './admission.ts'
@@ -45,8 +46,8 @@ export interface SyncParts {
     heads: readonly EventId[],
   ): Uint8Array | Refusal
   /** Secrets that a peer may have. */
-  keysFor(group: GroupId, peer: PeerKey): EpochKey[]
-  onKeys(group: GroupId, peer: PeerKey, keys: EpochKey[]): void
+  secretsFor(group: GroupId, peer: PeerKey): SharedSecret[]
+  onSecrets(group: GroupId, secrets: SharedSecret[]): void
   /** A peer does not admit this device. */
   onRefused(group: GroupId, peer: PeerKey, refusal: Refusal): void
   onAddresses(group: GroupId, addresses: string[]): void
