@@ -39,6 +39,20 @@ import { holds, Pasts, type View } from './pasts.ts'
 /** Resolved combinations of revocations that are kept. */
 const MAX_CONTEXTS = 64
 
+/** What is known of an operation since it came. */
+interface Judged {
+  operation: Operation
+  /** By its own past; others never count. */
+  isAllowed: boolean
+  circumstances: Circumstances
+  /** In its own past something was cancelled. */
+  hasCancelled: boolean
+  /** The length of the longest chain of causes. */
+  depth: number
+  /** The person or invite that it revokes. */
+  victim: UserTag | EventId | undefined
+}
+
 /** Verdicts on operations, given that these revocations are among them. */
 interface Context {
   /** Revocations whose cuts hold. */
@@ -48,24 +62,23 @@ interface Context {
   firstCancelled: number
   /** Verdicts so far; what is not listed yet comes after. */
   verdicts: boolean[]
+  /** No revocation fell in the end: another with less precedence may be considered on top of it. */
+  isFinal: boolean
 }
 
-const NO_CONFLICT: Context = { accepted: [], cancelled: new Set(), firstCancelled: Infinity, verdicts: [] }
+const NO_CONFLICT: Context = {
+  accepted: [],
+  cancelled: new Set(),
+  firstCancelled: Infinity,
+  verdicts: [],
+  isFinal: true,
+}
 
 export class Resolver {
   readonly #root: EventId
   readonly #pasts = new Pasts()
-  readonly #operations: Operation[] = []
+  readonly #judged: Judged[] = []
   readonly #numbers = new Map<EventId, number>()
-  /** Judged by their own past; others never count. */
-  readonly #isAllowed: boolean[] = []
-  readonly #circumstances: Circumstances[] = []
-  /** In its own past something was cancelled. */
-  readonly #hasCancelled: boolean[] = []
-  /** The length of the longest chain of causes. */
-  readonly #depth: number[] = []
-  /** The person or invite that it revokes. */
-  readonly #victim: (UserTag | EventId | undefined)[] = []
   /** Allowed operations by the person they are about. */
   readonly #about = new Map<UserTag, number[]>()
   /** Allowed operations by their author; joins by their invite, too. */
@@ -74,6 +87,8 @@ export class Resolver {
   readonly #against = new Map<UserTag | EventId, number[]>()
   /** Revocations that cancel anything: what they cancel. */
   readonly #cancels = new Map<number, number[]>()
+  /** The last operation that cancels or is cancelled: whoever has seen everything up to it judges as everything does. */
+  #lastConflict = -1
   readonly #contexts = new Map<string, Context>()
   /** Of everything that is here, until another revocation cancels something. */
   #whole: Context | undefined
@@ -100,26 +115,29 @@ export class Resolver {
     const cited = parents.map((parent) => this.#number(parent))
     const past = this.#pasts.union(cited)
     const context = this.#contextOf(past)
+    const before = this.#contextOfAll()
     const circumstances = this.#circumstancesOf(operation, past, context)
-    const number = this.#pasts.add(cited)
-    this.#numbers.set(id, number)
-    this.#operations.push(operation)
-    this.#isAllowed.push(isAllowed(operation, this.#root, circumstances))
-    this.#hasCancelled.push(context.cancelled.size > 0)
-    this.#circumstances.push(circumstances)
-    this.#depth.push(cited.reduce((deepest, parent) => Math.max(deepest, this.#depth[parent]! + 1), 0))
     const victim = revokedBy(operation, circumstances)
-    this.#victim.push(victim)
-    if (!this.#isAllowed[number]) return
+    const number = this.#pasts.add(past)
+    this.#numbers.set(id, number)
+    this.#judged.push({
+      operation,
+      isAllowed: isAllowed(operation, this.#root, circumstances),
+      circumstances,
+      hasCancelled: context.cancelled.size > 0,
+      depth: cited.reduce((deepest, parent) => Math.max(deepest, this.#judged[parent]!.depth + 1), 0),
+      victim,
+    })
+    if (!this.#judged[number]!.isAllowed) return
     const { author, change } = operation
     const target = targetOf(operation)
-    if (target !== undefined) listOf(this.#about, target).push(number)
-    listOf(this.#by, author).push(number)
-    if (change.kind === 'join') listOf(this.#by, change.invite).push(number)
-    if (victim !== undefined) listOf(this.#against, victim).push(number)
+    if (target !== undefined) note(this.#about, target, number)
+    note(this.#by, author, number)
+    if (change.kind === 'join') note(this.#by, change.invite, number)
+    if (victim !== undefined) note(this.#against, victim, number)
     this.#noteCancelled(number)
-    if (this.#noteCancels(number)) for (const user of this.#about.keys()) this.#resolve(user)
-    else if (target !== undefined) this.#resolve(target)
+    if (this.#noteCancels(number)) this.#resolveAllSince(before)
+    if (target !== undefined) this.#resolve(target)
   }
 
   /** What somebody was in the past of whatever cites these operations; undefined: not a member. */
@@ -138,7 +156,7 @@ export class Resolver {
     const number = this.#number(id)
     return this.#contextOfAll()
       .accepted.filter((revocation) => this.#cancels.get(revocation)!.includes(number))
-      .map((revocation) => this.#operations[revocation]!.id)
+      .map((revocation) => this.#judged[revocation]!.operation.id)
   }
 
   #number(id: EventId): number {
@@ -151,7 +169,7 @@ export class Resolver {
 
   /** A new operation may lie beyond the cut of a revocation that it had not seen. */
   #noteCancelled(number: number): void {
-    const { author, change } = this.#operations[number]!
+    const { author, change } = this.#judged[number]!.operation
     const past = this.#pasts.of(number)
     if (past.missing.length === 0) return
     const invite = change.kind === 'join' ? change.invite : ''
@@ -159,7 +177,8 @@ export class Resolver {
       for (const revocation of this.#against.get(victim) ?? []) {
         if (holds(past, revocation) || !this.#isBeyond(number, revocation)) continue
         if (!this.#cancels.has(revocation)) this.#whole = undefined
-        listOf(this.#cancels, revocation).push(number)
+        note(this.#cancels, revocation, number)
+        this.#lastConflict = number
         for (const context of [...this.#contexts.values(), ...(this.#whole ? [this.#whole] : [])])
           if (context.accepted.includes(revocation)) cancel(context, number)
       }
@@ -167,45 +186,53 @@ export class Resolver {
 
   /** What is here already may lie beyond the cut of a new revocation. */
   #noteCancels(revocation: number): boolean {
-    const victim = this.#victim[revocation]
+    const { victim } = this.#judged[revocation]!
     if (victim === undefined) return false
     const beyond = (this.#by.get(victim) ?? []).filter((number) => this.#isBeyond(number, revocation))
     if (beyond.length === 0) return false
     this.#cancels.set(revocation, beyond)
+    this.#lastConflict = revocation
     this.#whole = undefined
     return true
   }
 
   /** number: by the victim of the revocation, which it had not seen. */
   #isBeyond(number: number, revocation: number): boolean {
-    const { change } = this.#operations[revocation]!
-    const { author, device, seq, change: cancelled } = this.#operations[number]!
+    const { change } = this.#judged[revocation]!.operation
+    const { operation, victim } = this.#judged[number]!
+    const { author, device, seq, change: cancelled } = operation
     if ('target' in cancelled && cancelled.target === author) return false
-    if (this.#victim[number] !== undefined && this.#precedence(number, revocation) < 0) return false
+    if (victim !== undefined && this.#precedence(number, revocation) < 0) return false
     if (change.kind === 'revoke') return !this.#pasts.isBefore(number, revocation)
     return 'cut' in change && seq > (change.cut.get(device) ?? 0)
   }
 
   /** R4: negative when a takes precedence. */
   #precedence(a: number, b: number): number {
-    const rank = (number: number) => this.#circumstances[number]!.author ?? -1
-    const byId = this.#operations[a]!.id < this.#operations[b]!.id ? -1 : 1
-    return rank(b) - rank(a) || this.#depth[a]! - this.#depth[b]! || byId
+    const [one, other] = [this.#judged[a]!, this.#judged[b]!]
+    const byRole = (other.circumstances.author ?? -1) - (one.circumstances.author ?? -1)
+    return byRole || one.depth - other.depth || (one.operation.id < other.operation.id ? -1 : 1)
   }
 
   // R4, R7: which revocations hold
 
   #contextOfAll(): Context {
-    return (this.#whole ??= this.#contextOf(this.#pasts.all))
+    return this.#contextOf(this.#pasts.all)
   }
 
   #contextOf(view: View): Context {
     if (this.#cancels.size === 0) return NO_CONFLICT
+    const complete = view.missing[0] ?? view.limit
+    if (complete > this.#lastConflict) return (this.#whole ??= this.#contextFor([...this.#cancels.keys()]))
     const revocations: number[] = []
     for (const [revocation, cancelled] of this.#cancels)
       if (holds(view, revocation) && cancelled.some((number) => holds(view, number)))
         revocations.push(revocation)
-    const key = revocations.sort((a, b) => a - b).join()
+    return this.#contextFor(revocations)
+  }
+
+  #contextFor(revocations: number[]): Context {
+    const key = keyOf(revocations)
     let context = this.#contexts.get(key)
     if (context) this.#contexts.delete(key)
     else context = this.#consider(revocations)
@@ -217,27 +244,42 @@ export class Resolver {
   /** What falls in the end is left out, the last first: it may be what made the others fall. */
   #consider(revocations: readonly number[]): Context {
     const inOrder = [...revocations].sort((a, b) => this.#precedence(a, b))
+    // Mostly all but the last were considered before.
+    const known = this.#contexts.get(keyOf(inOrder.slice(0, -1)))
     const undone = new Set<number>()
-    for (;;) {
-      const context: Context = {
-        accepted: [],
-        cancelled: new Set(),
-        firstCancelled: Infinity,
-        verdicts: [],
-      }
-      for (const revocation of inOrder) {
-        if (undone.has(revocation) || !this.#verdict(revocation, context)) continue
-        context.accepted.push(revocation)
-        for (const number of this.#cancels.get(revocation)!) cancel(context, number)
-      }
-      const fallen = context.accepted.findLast((revocation) => !this.#verdict(revocation, context))
-      if (fallen === undefined) return context
+    let context = known?.isFinal
+      ? this.#accept(inOrder.slice(-1), undone, known)
+      : this.#accept(inOrder, undone, NO_CONFLICT)
+    for (let fallen; (fallen = this.#fallen(context)) !== undefined;) {
       undone.add(fallen)
+      context = this.#accept(inOrder, undone, NO_CONFLICT)
     }
+    return context
+  }
+
+  /** Considers these in turn, but for what is undone, on top of what is accepted already. */
+  #accept(revocations: readonly number[], undone: ReadonlySet<number>, before: Context): Context {
+    const context: Context = {
+      accepted: [...before.accepted],
+      cancelled: new Set(before.cancelled),
+      firstCancelled: before.firstCancelled,
+      verdicts: [...before.verdicts],
+      isFinal: undone.size === 0,
+    }
+    for (const revocation of revocations) {
+      if (undone.has(revocation) || !this.#verdict(revocation, context)) continue
+      context.accepted.push(revocation)
+      for (const number of this.#cancels.get(revocation)!) cancel(context, number)
+    }
+    return context
+  }
+
+  #fallen(context: Context): number | undefined {
+    return context.accepted.findLast((revocation) => !this.#verdict(revocation, context))
   }
 
   #verdict(number: number, context: Context): boolean {
-    if (this.#isAsEver(number, context)) return this.#isAllowed[number]!
+    if (this.#isAsEver(number, context)) return this.#judged[number]!.isAllowed
     // Everything that a verdict needs comes before it.
     for (let next = context.verdicts.length; next <= number; next++)
       context.verdicts.push(this.#judgeAgain(next, context))
@@ -246,17 +288,17 @@ export class Resolver {
 
   /** Nothing was cancelled before it, neither in its own past nor here. */
   #isAsEver(number: number, context: Context): boolean {
-    return number < context.firstCancelled && !this.#hasCancelled[number]!
+    return number < context.firstCancelled && !this.#judged[number]!.hasCancelled
   }
 
   #judgeAgain(number: number, context: Context): boolean {
-    if (!this.#isAllowed[number]! || context.cancelled.has(number)) return false
+    const { operation, isAllowed: wasAllowed, circumstances } = this.#judged[number]!
+    if (!wasAllowed || context.cancelled.has(number)) return false
     if (this.#isAsEver(number, context)) return true
-    const operation = this.#operations[number]!
     const { author, change } = operation
     if (change.kind === 'join') return this.#verdict(this.#number(change.invite), context)
     const role = this.#roleIn(this.#pasts.of(number), author, context)
-    return isAllowed(operation, this.#root, { ...this.#circumstances[number]!, author: role })
+    return isAllowed(operation, this.#root, { ...circumstances, author: role })
   }
 
   #circumstancesOf(operation: Operation, past: View, context: Context): Circumstances {
@@ -273,7 +315,7 @@ export class Resolver {
   #inviteIn(view: View, id: EventId, context: Context): Circumstances['invite'] {
     const number = this.#numbers.get(id)
     if (number === undefined || !holds(view, number) || !this.#verdict(number, context)) return undefined
-    const { change, author } = this.#operations[number]!
+    const { change, author } = this.#judged[number]!.operation
     const isRevoked = (this.#against.get(id) ?? []).some((revocation) =>
       this.#counts(revocation, view, context),
     )
@@ -287,18 +329,19 @@ export class Resolver {
   // R5, R6: what the operations that count make of one person
 
   #roleIn(view: View, user: UserTag, context: Context): Role | undefined {
-    const about = this.#about.get(user)?.filter((number) => this.#counts(number, view, context)) ?? []
-    const [only] = about
-    if (only === undefined) return undefined
+    const all = this.#about.get(user)
+    if (all === undefined) return undefined
+    const about = all.filter((number) => this.#counts(number, view, context))
+    if (about.length === 0) return undefined
     if (about.length === 1)
-      return this.#operations[only]!.change.kind === 'remove' ? undefined : this.#given(only)
-    const removals = about.filter((number) => this.#operations[number]!.change.kind === 'remove')
+      return this.#judged[about[0]!]!.operation.change.kind === 'remove' ? undefined : this.#given(about[0]!)
+    const removals = about.filter((number) => this.#judged[number]!.operation.change.kind === 'remove')
     const latest: number[] = []
     let admitted: Role | undefined
     let set: Role | undefined
     let isSetInside = false
     for (const number of about.reverse()) {
-      const { change } = this.#operations[number]!
+      const { change } = this.#judged[number]!.operation
       if (change.kind === 'remove') continue
       const isInside = removals.every((removal) => this.#readmits(number, removal))
       if (!isInside && change.kind !== 'role') continue
@@ -315,7 +358,7 @@ export class Resolver {
   }
 
   #given(number: number): Role {
-    const { change } = this.#operations[number]!
+    const { change } = this.#judged[number]!.operation
     if (change.kind === 'create') return 100
     if (change.kind === 'join') return this.#given(this.#number(change.invite))
     return 'role' in change ? change.role : 0
@@ -323,12 +366,26 @@ export class Resolver {
 
   /** R5: whether an admission had seen a removal. */
   #readmits(admission: number, removal: number): boolean {
-    const { change } = this.#operations[admission]!
-    const { author, change: removed } = this.#operations[removal]!
+    const { change } = this.#judged[admission]!.operation
+    const { author, change: removed } = this.#judged[removal]!.operation
     if (removed.kind !== 'remove') return true
     if (change.kind !== 'join' || (author === removed.target && !removed.ban))
       return this.#pasts.isBefore(removal, admission)
     return !removed.ban && this.#pasts.isBefore(removal, this.#number(change.invite))
+  }
+
+  /** before: the context of everything until now. */
+  #resolveAllSince(before: Context): void {
+    const now = this.#contextOfAll()
+    for (
+      let number = Math.min(before.firstCancelled, now.firstCancelled);
+      number < this.#judged.length;
+      number++
+    ) {
+      const target = targetOf(this.#judged[number]!.operation)
+      if (target !== undefined && this.#verdict(number, before) !== this.#verdict(number, now))
+        this.#resolve(target)
+    }
   }
 
   #resolve(user: UserTag): void {
@@ -352,8 +409,10 @@ function revokedBy({ author, change }: Operation, { target }: Circumstances): st
   return change.role < target ? change.target : undefined
 }
 
-function listOf<K>(map: Map<K, number[]>, key: K): number[] {
-  let list = map.get(key)
-  if (!list) map.set(key, (list = []))
-  return list
+const keyOf = (revocations: readonly number[]) => [...revocations].sort((a, b) => a - b).join()
+
+function note<K>(map: Map<K, number[]>, key: K, number: number): void {
+  const list = map.get(key)
+  if (list) list.push(number)
+  else map.set(key, [number])
 }
