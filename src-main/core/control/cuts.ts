@@ -10,15 +10,7 @@
  *  4. Invites and namings hang on the office of whoever made them: when it ends, whoever joins or succeeds by them without
  *     having seen that, and unseen, is out.
  */
-import type { DeviceTag, EventId } from '../../api/contract.ts'
-import {
-  isLoweringOneself,
-  mayInvite,
-  type Circumstances,
-  type Extent,
-  type Operation,
-  type UserTag,
-} from './operation.ts'
+import { isLoweringOneself, mayInvite, type Circumstances, type Extent, type Operation } from './operation.ts'
 
 /** An operation, and what is known of it since it came. */
 export interface Judged {
@@ -32,67 +24,41 @@ export interface Judged {
   hasCancelled: boolean
   /** The length of the longest chain of causes. */
   depth: number
-  /** What loses something by it. Who has none is no revocation. */
-  victims: readonly Victim[]
+  /** It takes something from somebody. */
+  isRevocation: boolean
   /** Of a join: its invite. */
   invite: Judged | undefined
 }
 
-/** A person, device, invite or named successor. */
-export type Victim = string
-export const victim = {
-  user: (user: UserTag): Victim => `user ${user}`,
-  /** A device does what it does for one person; where it did something for another one, that is another's device. */
-  device: (user: UserTag, device: DeviceTag): Victim => `device ${user} ${device}`,
-  invite: (invite: EventId): Victim => `invite ${invite}`,
-  successor: (user: UserTag): Victim => `successor ${user}`,
-}
-
 /** circumstances: of the operation. */
-export function victimsOf({ author, change }: Operation, { target, named }: Circumstances): Victim[] {
+export function isRevocation({ change }: Operation, { target, named }: Circumstances): boolean {
   switch (change.kind) {
     case 'revoke':
-      return [victim.invite(change.invite)]
     case 'removeDevice':
-      return [victim.device(author, change.device)]
-    case 'successor':
-      return named
-        .filter(({ successor }) => successor !== change.target)
-        .map(({ successor }) => victim.successor(successor))
     case 'remove':
-      return [victim.user(change.target)]
+      return true
     case 'role':
-      return target !== undefined && change.role < target ? [victim.user(change.target)] : []
+      return target !== undefined && change.role < target
+    case 'successor':
+      return named.some(({ successor }) => successor !== change.target)
     default:
-      return []
+      return false
   }
-}
-
-/** The victims of the revocations that may reach an operation. */
-export function exposureOf({ operation, circumstances, invite }: Judged): Victim[] {
-  const { author, device, change } = operation
-  const exposure = [victim.user(author), victim.device(author, device)]
-  if (change.kind === 'join' && invite)
-    exposure.push(victim.invite(change.invite), victim.user(invite.operation.author))
-  if (change.kind === 'succeed') {
-    exposure.push(victim.successor(author))
-    for (const { owner } of circumstances.named) exposure.push(victim.user(owner))
-  }
-  return exposure
 }
 
 /** R3: whether a revocation reaches what was done without having seen it. isSeen: whether it had seen that, in turn. */
 export function isBeyond(done: Judged, revocation: Judged, isSeen: boolean): boolean {
   const { author, device, seq, change } = done.operation
   const { author: by, change: revoking } = revocation.operation
-  if (change.kind === 'create' || (done.victims.length > 0 && precedence(done, revocation) < 0)) return false
+  if (change.kind === 'create' || (done.isRevocation && precedence(done, revocation) < 0)) return false
   const exceeds = (extent: Extent | undefined) =>
     rank(done) <= rank(revocation) && (!isSeen || seq > (extent?.c ?? 0))
   switch (revoking.kind) {
     case 'revoke':
       return change.kind === 'join' && change.invite === revoking.invite && !isSeen
     case 'successor':
-      return change.kind === 'succeed' && revocation.victims.includes(victim.successor(author)) && !isSeen
+      if (change.kind !== 'succeed' || isSeen || author === revoking.target) return false
+      return revocation.circumstances.named.some(({ successor }) => successor === author)
     case 'removeDevice':
       if (change.kind === 'join' || change.kind === 'removeDevice') return false
       return author === by && device === revoking.device && exceeds(revoking.extent)
