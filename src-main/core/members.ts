@@ -110,6 +110,11 @@ export class Roster {
     return new Set(this.#shown.namedSuccessors.map(({ successor }) => successor))
   }
 
+  /** How many control events are here. */
+  get count(): number {
+    return this.#noted.size
+  }
+
   /** The group's first event is here. */
   get isFounded(): boolean {
     return this.#noted.size > 0
@@ -143,6 +148,17 @@ export class Roster {
   isRemovedDevice(tag: DeviceTag): boolean {
     const user = this.device(tag)?.user
     return user !== undefined && this.#shown.isRemovedDevice(user, tag)
+  }
+
+  /** The latest control event that counts and took a device, or its person, out of the group. */
+  removalOf(tag: DeviceTag): EventId | undefined {
+    const user = this.device(tag)?.user
+    const removals = this.#removals.filter((id) => {
+      const { change } = this.#noted.get(id)!.operation
+      const isAbout = change.kind === 'remove' ? change.target === user : 'device' in change && change.device === tag
+      return isAbout && this.#shown.has(id) && this.#shown.isEffective(id)
+    })
+    return removals.at(-1)
   }
 
   /** Who wrote a delivered control event. */

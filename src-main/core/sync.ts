@@ -2,7 +2,7 @@
  * The frames of sync, byte by byte. A session (core/sync-session.ts) runs over one stream; both sides say the same:
  *
  *     HELLO     proof, credential, store incarnation, wall clock, digest   one round trip when the digests are equal
- *     REFUSE    why not                                             instead of HELLO; nothing follows
+ *     REFUSE    why not, and to whoever was removed the event that did it   instead of HELLO; nothing follows
  *     SECRETS   of epochs, to a device of a member
  *     ADDRESSES where other members may be reached
  *     FORKS     devices that are known to have forked; left out when there are none
@@ -71,7 +71,7 @@ export interface Want {
 
 export type Frame =
   | ({ type: 'hello' } & Hello)
-  | { type: 'refuse'; reason: number }
+  | { type: 'refuse'; reason: number; event: Uint8Array }
   | { type: 'secrets'; secrets: SharedSecret[] }
   | { type: 'enter'; proof: Uint8Array; credential: Uint8Array; heads: EventId[] }
   | { type: 'voucher'; signature: Uint8Array }
@@ -118,7 +118,7 @@ export function encodeFrame(frame: Frame): Uint8Array {
       .bytes(frame.incarnation)
       .varint(Math.max(0, Math.floor(frame.wallClockMs)))
       .bytes(frame.digest)
-  else if (frame.type === 'refuse') writer.byte(frame.reason)
+  else if (frame.type === 'refuse') writer.byte(frame.reason).block(frame.event)
   else if (frame.type === 'secrets') writer.block(encodeSecrets(frame.secrets))
   else if (frame.type === 'enter') writeIds(writer.bytes(frame.proof).block(frame.credential), frame.heads)
   else if (frame.type === 'voucher') writer.bytes(frame.signature)
@@ -179,7 +179,7 @@ function readFrame(reader: Reader): Frame | undefined {
         digest: reader.bytes(32),
       }
     case TYPE.refuse:
-      return { type: 'refuse', reason: reader.byte() }
+      return { type: 'refuse', reason: reader.byte(), event: reader.block(MAX_EVENT_SIZE_BYTES).slice() }
     case TYPE.secrets: {
       const secrets = decodeSecrets(reader.block(MAX_SECRETS_SIZE_BYTES))
       return secrets && { type: 'secrets', secrets }

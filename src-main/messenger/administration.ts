@@ -2,7 +2,7 @@
  * What members do to the group and to each other: settings, invites, roles, removal. Each command checks what a person is
  * to be told at once; whether it counts is decided by the rules (core/control), on every device alike.
  */
-import type { AuditEntry, Commands, EventId, Invite, UserId } from '../api/contract.ts'
+import type { Commands, EventId, Invite, UserId } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
 import { encodeChange, encodeInvite } from '../core/control/bodies.ts'
 import { ROLE, type Role } from '../core/control/operation.ts'
@@ -212,8 +212,7 @@ export function administration(parts: AdministrationParts): AdministrationComman
     getAudit: async ({ group }) => {
       const open = await demand(group)
       demandRole(open, ROLE.admin)
-      const entries: AuditEntry[] = []
-      return { entries, reports: await open.group.reports() }
+      return { entries: open.group.conflicts.audit(), reports: await open.group.reports() }
     },
   }
 }

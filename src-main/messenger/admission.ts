@@ -22,9 +22,13 @@ import type { PeerKey } from '../network/network.ts'
 import type { GroupLog } from './group-log.ts'
 import type { JoiningWith } from './membership.ts'
 
-/** Why a peer is not admitted; who shows no valid proof of an invite is told 'stranger'. 'behind': sync, and ask again. */
+/**
+ * Why a peer is not admitted; who shows no valid proof of an invite is told 'stranger'. 'behind': sync, and ask again.
+ * 'removed': it belonged to the group, and is handed the event that ended that.
+ */
 export const REFUSALS = [
   'stranger',
+  'removed',
   'behind',
   'invite-unknown',
   'invite-expired',
@@ -36,7 +40,7 @@ export type Refusal = (typeof REFUSALS)[number]
 
 /** What a newcomer sees of it; undefined when it passes by itself. */
 export function problemOf(refusal: Refusal): JoinProblem | undefined {
-  return refusal === 'behind' || refusal === 'stranger' ? undefined : refusal
+  return refusal === 'behind' || refusal === 'stranger' || refusal === 'removed' ? undefined : refusal
 }
 
 /** How long a voucher that was given counts as a use of the invite before the newcomer has entered. */
@@ -117,9 +121,17 @@ export class Admission {
     const credential = decodeCredential(bytes)
     if (credential?.type === 'entrance') {
       await receive(credential.event)
-      return this.isMember(peer) ? undefined : 'stranger'
+      if (this.isMember(peer)) return undefined
     }
-    return credential?.type === 'invite' ? this.#judge(peer, credential) : 'stranger'
+    if (credential?.type === 'invite') return this.#judge(peer, credential)
+    return this.removalOf(peer) === undefined ? 'stranger' : 'removed'
+  }
+
+  /** The control event by which a device lost its place in the group. */
+  removalOf(peer: PeerKey): EventId | undefined {
+    const { roster } = this.#log.engine
+    const tag = deviceTag(fromHex(peer), this.#crypto.sha256)
+    return roster.isActive(tag) ? undefined : roster.removalOf(tag)
   }
 
   /** A signature that lets the peer enter on this frontier of the control events, or why there is none. */

@@ -36,6 +36,7 @@ import { decodeMessage, decodeReaction, decodeReport } from './content.ts'
 import { explain } from './explanation.ts'
 import type { Delivered, GroupLog } from './group-log.ts'
 import { NewestWindow } from './newest-window.ts'
+import { Conflicts } from './conflicts.ts'
 import { noticeOf, roleName } from './notices.ts'
 import { decodePlaced, type ListedPerson, type Placed } from './records.ts'
 import type { Self } from './self.ts'
@@ -99,6 +100,7 @@ export class Group {
   readonly #self: Self
   readonly #presence: Presence
   readonly #window: NewestWindow
+  readonly conflicts: Conflicts
   #catchingUp: Progress | undefined
   #last: { key: TimelineKey; row: NonNullable<GroupSummary['last']> } | undefined
   /** The n of unread messages; the latest, when there are too many. */
@@ -106,6 +108,8 @@ export class Group {
   /** Messages that were reacted to before they came: no honest app does that, unless their author forked. */
   readonly #reactedEarly = new Set<EventId>()
   #readN: number
+  /** A member says that this person was removed, and what led to it cannot be had. */
+  #isRefused = false
 
   constructor(log: GroupLog, parts: GroupParts) {
     const { storage, device, self, readN, presence } = parts
@@ -118,6 +122,7 @@ export class Group {
     this.#self = self
     this.#readN = readN
     this.#presence = presence
+    this.conflicts = new Conflicts({ engine: log.engine, nameOfPerson: (user) => this.nameOfPerson(user) })
     this.#window = new NewestWindow({ group: log.group, sha256, verify, roster, history })
   }
 
@@ -139,7 +144,16 @@ export class Group {
   }
 
   get joined(): boolean {
+    return !this.#isRefused && this.#isActive
+  }
+
+  get #isActive(): boolean {
     return this.log.devices.get(this.#device)?.active ?? false
+  }
+
+  /** Whether members say that this person was removed; a member that admits it says otherwise. */
+  noteRefused(isRefused: boolean): void {
+    this.#isRefused = isRefused
   }
 
   /** This person, as the group knows them. */
@@ -149,6 +163,7 @@ export class Group {
 
   /** Why this device is out of a group that it was in. */
   get out(): GroupSummary['out'] {
+    if (this.#isRefused && this.#isActive) return 'removed'
     return this.me?.out ?? (this.log.devices.get(this.#device)?.removed ? 'device-removed' : undefined)
   }
 
@@ -332,7 +347,8 @@ export class Group {
       key: timelineKey(event),
       kind: event.kind === KIND.message ? 'message' : 'notice',
       device: event.tag,
-      user: this.log.devices.get(event.tag)?.user,
+      user: this.#userOf(event.tag),
+      picture: content?.author === undefined ? this.#pictureOf(event.tag) : undefined,
       via: content?.author === undefined ? undefined : this.#nameOf(event.tag),
       text: content?.text ?? '',
       reactions: [],
@@ -573,7 +589,7 @@ export class Group {
       author: this.log.devices.get(event.tag)?.user,
       isEffective: (id) => !roster.resolver.has(id) || roster.resolver.isEffective(id),
       mayChangeSettings: () => !isHere() || (roster.roleIn(history.get(event.id)!) ?? -1) >= ROLE.admin,
-      conflictOf: () => undefined,
+      conflictOf: (id) => (this.log.opening ? undefined : this.conflicts.of(id)),
     })
   }
 
@@ -584,6 +600,15 @@ export class Group {
   #nameOf(tag: string): string {
     const user = this.log.devices.get(tag)?.user
     return user === undefined ? tag.slice(0, 8) : this.nameOfPerson(user)
+  }
+
+  #userOf(tag: DeviceTag): UserTag | undefined {
+    return this.log.devices.get(tag)?.user
+  }
+
+  #pictureOf(tag: DeviceTag): string | undefined {
+    const user = this.#userOf(tag)
+    return user === undefined ? undefined : this.log.people.get(user)?.picture?.id
   }
 
   /** A message is shown even when its author's profile has not arrived. */

@@ -14,7 +14,7 @@ import type { Moment } from '../core/engine.ts'
 import { chainOf, deviceTag, encodeEvent, commitTo, KIND, type Event } from '../core/event.ts'
 import { hlcAt } from '../core/hlc.ts'
 import type { Entry } from '../core/history.ts'
-import { encodeCreate, isEntrance } from '../core/control/bodies.ts'
+import { decodeBody, encodeCreate, isEntrance } from '../core/control/bodies.ts'
 import { ROLE } from '../core/control/operation.ts'
 import { Relay } from '../core/relay.ts'
 import { commitmentTo } from '../core/secrets/derivations.ts'
@@ -181,10 +181,20 @@ export class Messenger {
         return admission.isMember(peer) ? keyring.shared : []
       },
       onSecrets: (group, secrets) => this.#takeSecrets(this.#groups.get(group), secrets),
-      onRefused: (group, _, refusal) => this.#noteRefusal(this.#groups.get(group), refusal),
+      removalOf: async (group, peer) => {
+        const { admission, log } = this.#groups.get(group)!
+        const removal = admission.removalOf(peer)
+        const entry = removal === undefined ? undefined : log.engine.history.get(removal)
+        return entry ? (await log.read(entry.n)).bytes : new Uint8Array(0)
+      },
+      onRefused: (group, peer, refusal, event) =>
+        void this.#noteRefusal(this.#groups.get(group), peer, refusal, event).catch(reportStoreFailure),
       onAddresses: (group, addresses) => this.#learn(group, addresses),
       onPeerClock: (peer, offsetMs) => this.#clock.note(peer, offsetMs),
-      onAdmitted: (group, peer) => this.#links.setAdmitted(group, peer, 'admitted'),
+      onAdmitted: (group, peer) => {
+        this.#links.setAdmitted(group, peer, 'admitted')
+        this.#groups.get(group)?.group.noteRefused(false)
+      },
       onSynchronised: (group, peer) => this.#synchronised(group, peer),
       onProgress: (group, progress) => this.#groups.get(group)?.group.noteProgress(progress),
       onWindow: (group, events, peer) => this.#groups.get(group)?.group.noteWindow(events, peer),
@@ -320,6 +330,7 @@ export class Messenger {
     }
     const mark = (name: 'verified' | 'blocked' | 'muted') => async (user: string, on: boolean) => {
       await person.mark(name, user, on)
+      if (name === 'blocked') this.#tell('blockedChanged', { users: person.marked('blocked') })
       for (const open of this.#groups.values()) {
         await open.group.countUnread()
         this.#peopleChanged(open)
@@ -407,6 +418,7 @@ export class Messenger {
       device: this.#self,
       name: this.#person.name,
       identity: this.#person.identity,
+      blocked: this.#person.marked('blocked'),
       groups: [...this.#groups.values()].map((open) => this.#summary(open)),
       addresses: this.#parts.network.addresses(),
       version: VERSION,
@@ -785,9 +797,26 @@ export class Messenger {
     })
   }
 
-  #noteRefusal(open: OpenGroup | undefined, refusal: Refusal): void {
-    if (!open || open.group.joined) return
-    open.joinProblem = problemOf(refusal)
+  async #noteRefusal(
+    open: OpenGroup | undefined,
+    peer: PeerKey,
+    refusal: Refusal,
+    event: Uint8Array,
+  ): Promise<void> {
+    if (!open) return
+    if (!open.group.joined) open.joinProblem = problemOf(refusal)
+    else if (refusal === 'removed') {
+      const { log } = open
+      const { written } = await log.receive([event], peer, () => this.#now())
+      await written
+      // Signed by somebody of the group, and what led to it is not to be had: nobody here talks to this device any more.
+      const isAbout = (waiting: Event) => {
+        const change = decodeBody(waiting)?.change
+        if (change?.kind === 'removeDevice') return change.device === this.#self
+        return change?.kind === 'remove' && change.target === this.#person.user
+      }
+      if (log.engine.pending().some((pending) => isAbout(pending.event))) open.group.noteRefused(true)
+    }
     this.#changed(open)
   }
 

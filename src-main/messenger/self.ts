@@ -138,6 +138,11 @@ export class Self {
     return this.#marked.get(mark)!.has(user)
   }
 
+  /** Ids of everybody with a mark. */
+  marked(mark: Mark): UserId[] {
+    return [...this.#marked.get(mark)!]
+  }
+
   async mark(mark: Mark, user: UserId, on: boolean): Promise<void> {
     const marked = this.#marked.get(mark)!
     if (on && marked.size < MAX_MARKED) marked.add(user)

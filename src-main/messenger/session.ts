@@ -78,7 +78,8 @@ export class Session {
     try {
       this.#carryOut(this.machine.start())
       for (let frame = first ?? (await this.#next()); frame; frame = await this.#next()) {
-        if (frame.type === 'refuse') onRefused(id, this.peer, REFUSALS[frame.reason] ?? 'stranger')
+        if (frame.type === 'refuse')
+          onRefused(id, this.peer, REFUSALS[frame.reason] ?? 'stranger', frame.event)
         if (frame.type === 'hello') {
           if (!isHelloProof(frame.proof, id, this.peer, network.self, crypto)) throw new Fault('not-admitted')
           if (await refusal(id, this.peer, frame.credential)) throw new Fault('not-admitted')

@@ -48,8 +48,10 @@ export interface SyncParts {
   /** Secrets that a peer may have. */
   secretsFor(group: GroupId, peer: PeerKey): SharedSecret[]
   onSecrets(group: GroupId, secrets: SharedSecret[]): void
-  /** A peer does not admit this device. */
-  onRefused(group: GroupId, peer: PeerKey, refusal: Refusal): void
+  /** The event, encoded, by which a peer lost its place in the group. */
+  removalOf(group: GroupId, peer: PeerKey): Promise<Uint8Array>
+  /** A peer does not admit this device; event: what it says took it out of the group, or nothing. */
+  onRefused(group: GroupId, peer: PeerKey, refusal: Refusal, event: Uint8Array): void
   onAddresses(group: GroupId, addresses: string[]): void
   onPeerClock(peer: PeerKey, offsetMs: number): void
   onAdmitted(group: GroupId, peer: PeerKey): void
@@ -134,7 +136,8 @@ export class Syncing {
       const proof = helloProof(group, network.self, peer, crypto)
       await stream.send(encodeFrame({ type: 'enter', proof, credential, heads }))
       const answer = await frames.next()
-      if (answer?.type === 'refuse') onRefused(group, peer, REFUSALS[answer.reason] ?? 'stranger')
+      if (answer?.type === 'refuse')
+        onRefused(group, peer, REFUSALS[answer.reason] ?? 'stranger', answer.event)
       else if (answer?.type === 'voucher') signature = answer.signature
       else throw new Fault('unexpected-frame')
     })
@@ -162,7 +165,7 @@ export class Syncing {
       if (first.type === 'enter') return this.#answerEnter(stream, named, first)
       const credential = first.type === 'hello' ? first.credential : NOTHING
       const refusal = await this.#parts.refusal(named, peer, credential)
-      if (refusal) return this.#refuse(stream, refusal)
+      if (refusal) return this.#refuse(stream, refusal, named)
       if (first.type === 'ask') return this.#answerAsk(stream, this.#parts.groups.get(named)!.log, first)
       // Both began at once, and would give each other everything twice: the smaller key's session goes first.
       const own = this.#initiated.get(slotOf(named, peer))
@@ -308,8 +311,10 @@ export class Syncing {
     return undefined
   }
 
-  async #refuse(stream: FrameStream, refusal: Refusal): Promise<never> {
-    await stream.send(encodeFrame({ type: 'refuse', reason: REFUSALS.indexOf(refusal) }))
+  async #refuse(stream: FrameStream, refusal: Refusal, id?: GroupId): Promise<never> {
+    const isRemoved = refusal === 'removed' && id !== undefined
+    const event = isRemoved ? await this.#parts.removalOf(id, stream.peer) : NOTHING
+    await stream.send(encodeFrame({ type: 'refuse', reason: REFUSALS.indexOf(refusal), event }))
     throw new Fault('not-admitted')
   }
 

@@ -159,21 +159,6 @@ export class Resolver {
     return isAllowed(operation, this.#root, circumstances)
   }
 
-  /** Everybody that anything allowed was about. */
-  people(): Iterable<UserTag> {
-    return this.#ledger.people()
-  }
-
-  /** How somebody went last, of their own or not; undefined of whoever never did. Members may have gone before. */
-  wayOut(user: UserTag): 'left' | 'removed' | 'banned' | undefined {
-    const ways = this.#ledger.about(user).flatMap((number) => {
-      const { author, change } = this.#ledger.judged[number]!.operation
-      if (change.kind !== 'remove' || !this.#verdicts.verdict(number, this.#verdicts.whole())) return []
-      return [change.ban ? ('banned' as const) : author === user ? ('left' as const) : ('removed' as const)]
-    })
-    return (['banned', 'removed', 'left'] as const).find((way) => ways.includes(way))
-  }
-
   isBefore(a: EventId, b: EventId): boolean {
     return this.#ledger.pasts.isBefore(this.#ledger.number(a), this.#ledger.number(b))
   }
