@@ -10,7 +10,7 @@
  */
 import type { DeviceTag, EventId } from '../api/contract.ts'
 import type { Chain } from './event.ts'
-import type { Entry, History } from './history.ts'
+import { previousOf, type Entry, type History } from './history.ts'
 import { MAX_CLOCK_TIPS, MAX_TIPS_PER_FORKED_CHAIN } from './limits.ts'
 
 /** One place of a clock frame: how far a chain goes, and a fingerprint of its tip, 32 bits. */
@@ -99,8 +99,7 @@ export class Comparison {
     for (const tip of theirs)
       for (const entry of history.all(tag, chain, tip.seq)) {
         if (this.#fingerprint(entry.id) !== tip.fingerprint) continue
-        for (let at: Entry | undefined = entry; at && !shared.has(at); at = history.previousOf(at))
-          shared.add(at)
+        for (let at: Entry | undefined = entry; at && !shared.has(at); at = previousOf(at)) shared.add(at)
       }
     // They do not know what to ask for until they have the proof: another session follows.
     if (!isKnownFork && theirs.length > 0 && shared.size === 0) return []
@@ -119,7 +118,7 @@ export class Comparison {
     const walked = new Set<Entry>()
     for (const leaf of leaves.sort((a, b) => Number(forks.isVisible(b)) - Number(forks.isVisible(a)))) {
       let at: Entry | undefined = leaf
-      for (let back = 0; at; back++, at = this.#history.previousOf(at)) {
+      for (let back = 0; at; back++, at = previousOf(at)) {
         // 0, 1, 2, 4, 8… before the end, and the beginning.
         if ((back & (back - 1)) === 0 || at.seq === 1 || walked.has(at)) landmarks.add(at)
         if (walked.has(at)) break

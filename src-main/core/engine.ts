@@ -312,7 +312,7 @@ export class Engine {
   #append({ kind, body, covers, nowMs, atMs }: Input & { type: 'append' }, effects: Effect[]): void {
     const { self, group, sha256, sign } = this.#parts
     const seq = this.history.chain(self, chainOf(kind)).length + 1
-    const previous = this.history.previousOf({ tag: self, kind, seq })
+    const previous = this.history.at(self, chainOf(kind), seq - 1)
     const isControl = chainOf(kind) === 'c'
     const deps = isControl ? [] : tipsToCite(previous, covers, this.history, this.clocks)
     const depIds = deps.map((dot) => this.history.at(dot.tag, 'm', dot.seq)!.id)

@@ -81,7 +81,7 @@ export class Forks {
     for (let i = log.length - 1; i >= 0; i--) {
       const entry = log[i]!
       if (!this.isVisible(entry)) this.#count(entry.tag, 1)
-      else for (const parent of this.#history.parentsOf(entry)) this.#acknowledge(parent)
+      else for (const parent of entry.parents) this.#acknowledge(parent)
     }
     return [...wasVisible].filter((entry) => !this.isVisible(entry))
   }
@@ -94,12 +94,12 @@ export class Forks {
       return []
     }
     const shown: Entry[] = []
-    const stack = this.#history.parentsOf(entry)
+    const stack = [...entry.parents]
     for (let next = stack.pop(); next; next = stack.pop()) {
       if (!this.#acknowledge(next)) continue
       this.#count(next.tag, -1)
       shown.push(next)
-      stack.push(...this.#history.parentsOf(next))
+      stack.push(...next.parents)
     }
     if (shown.length > 0) this.version++
     return shown.sort((a, b) => a.n - b.n)

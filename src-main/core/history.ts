@@ -9,7 +9,7 @@
  */
 import type { DeviceTag, EventId } from '../api/contract.ts'
 import { Writer } from './bytes.ts'
-import { chainOf, type Chain, type Dot, type Event, type Sha256 } from './event.ts'
+import { chainOf, type Chain, type Event, type Sha256 } from './event.ts'
 import { Forks } from './fork.ts'
 import type { Hlc } from './hlc.ts'
 
@@ -22,8 +22,8 @@ export interface Entry {
   tag: DeviceTag
   seq: number
   hlc: Hlc
-  deps: readonly Dot[]
-  controlHeads: readonly EventId[] | undefined
+  /** What it cites directly: its device's previous event unless it is the first, its dots, its control heads. */
+  parents: readonly Entry[]
 }
 
 /** What has been delivered here of one device: its chains, in order of seq. */
@@ -69,8 +69,6 @@ export class History {
   readonly #buckets = new Map<string, Bucket>()
   /** Place -> what was delivered there after the first. */
   readonly #siblings = new Map<string, Entry[]>()
-  /** What an event cites, when the places it names do not tell. */
-  readonly #bound = new Map<EventId, readonly Entry[]>()
   /** Of chains that are trees: the branches other than the first, and the last event of each branch. */
   readonly #branchOf = new Map<EventId, Branch>()
   readonly #tips = new Map<string, Map<Branch, Entry>>()
@@ -122,41 +120,21 @@ export class History {
       for (const entry of this.all(tag, chain, seq)) {
         if (!counts(entry)) continue
         leaves.add(entry)
-        const previous = this.previousOf(entry)
+        const previous = previousOf(entry)
         if (previous) leaves.delete(previous)
       }
     return [...leaves]
   }
 
-  previousOf(entry: { id?: EventId; tag: DeviceTag; kind: number; seq: number }): Entry | undefined {
-    const bound = entry.id !== undefined && this.#bound.size > 0 ? this.#bound.get(entry.id) : undefined
-    if (bound) return entry.seq > 1 ? bound[0] : undefined
-    return this.at(entry.tag, chainOf(entry.kind), entry.seq - 1)
-  }
-
-  /** Everything an entry cites directly: its device's previous event, its dots, its control heads. */
-  parentsOf(entry: Entry): Entry[] {
-    const bound = this.#bound.size > 0 ? this.#bound.get(entry.id) : undefined
-    if (bound) return [...bound]
-    const previous = this.previousOf(entry)
-    const parents = previous ? [previous] : []
-    for (const { tag, seq } of entry.deps) parents.push(this.at(tag, 'm', seq)!)
-    for (const id of entry.controlHeads ?? []) parents.push(this.#byId.get(id)!)
-    return parents
-  }
-
-  /** Takes in an event whose whole past is here; the caller has checked that. parents: as parentsOf() gives them. */
-  add(event: Event, parents: readonly Entry[]): Entry {
-    const { id, kind, tag, seq, hlc, deps, controlHeads } = event
-    const entry: Entry = { n: this.log.length + 1, id, kind, tag, seq, hlc, deps, controlHeads }
-    const chain = chainOf(kind)
-    if (this.#siblings.size > 0 && parents.some((parent) => this.#isAmbiguous(parent)))
-      this.#bound.set(id, parents)
-    this.#grow(entry, chain, seq > 1 ? parents[0] : undefined)
+  /** Takes in an event whose whole past is here; the caller has checked that. parents: as Entry has them. */
+  add({ id, kind, tag, seq, hlc }: Event, parents: readonly Entry[]): Entry {
+    const device = this.#devices.get(tag) ?? this.#meet(tag)
+    const entry: Entry = { n: this.log.length + 1, id, kind, tag: device.tag, seq, hlc, parents }
+    this.#grow(entry, device)
     this.log.push(entry)
     this.#byId.set(id, entry)
     if (hlc > this.latest) this.latest = hlc
-    this.#cover(entry, parents)
+    this.#cover(entry)
     return entry
   }
 
@@ -165,31 +143,27 @@ export class History {
     this.heads.clear()
     this.controlHeads.clear()
     this.#covered.clear()
-    for (const entry of this.log) this.#cover(entry, this.parentsOf(entry))
+    for (const entry of this.log) this.#cover(entry)
   }
 
   /** What an entry cites is no head any more; through events of forked devices it covers what these cite as well. */
-  #cover(entry: Entry, parents: readonly Entry[]): void {
+  #cover(entry: Entry): void {
     const { forks } = this
     if (forks.has(entry.tag)) return
     const chain = chainOf(entry.kind)
     const heads = chain === 'm' ? this.heads : this.controlHeads
     heads.set(entry.id, entry)
-    for (let generation = parents; generation.length > 0;) {
+    for (let generation = entry.parents; generation.length > 0;) {
       const before: Entry[] = []
       for (const cited of generation) {
         if (chainOf(cited.kind) !== chain) continue
         heads.delete(cited.id)
         if (!forks.has(cited.tag) || this.#covered.has(cited)) continue
         this.#covered.add(cited)
-        before.push(...this.parentsOf(cited))
+        before.push(...cited.parents)
       }
       generation = before
     }
-  }
-
-  #isAmbiguous({ tag, kind, seq }: Entry): boolean {
-    return this.#siblings.has(placeKey(tag, chainOf(kind), seq))
   }
 
   /**
@@ -198,9 +172,10 @@ export class History {
    *      d1 ── d2 ── d3          branches: d (d1 d2 d3)
    *        └── d2'── d3'                   d2' (d2' d3')
    */
-  #grow(entry: Entry, chain: Chain, previous: Entry | undefined): void {
-    const { id, tag, seq } = entry
-    const { bucket, [chain]: entries } = this.#devices.get(tag) ?? this.#meet(tag)
+  #grow(entry: Entry, { bucket, m, c }: GrowingDevice): void {
+    const { id, kind, tag, seq } = entry
+    const chain = chainOf(kind)
+    const entries = chain === 'm' ? m : c
     bucket.hash = undefined
     let tips = this.#tips.size > 0 ? this.#tips.get(chain + tag) : undefined
     if (seq <= entries.length) {
@@ -209,6 +184,7 @@ export class History {
       this.#siblings.set(place, [...(this.#siblings.get(place) ?? []), entry])
     } else entries.push(entry)
     if (!tips) return
+    const previous = previousOf(entry)
     const branch = previous && this.branchOf(previous)
     if (branch !== undefined && tips.get(branch) === previous) {
       tips.set(branch, entry)
@@ -276,6 +252,11 @@ export class History {
     }
     return this.#forkedHash.value
   }
+}
+
+/** The event before it in its device's chain. */
+export function previousOf({ seq, parents }: Entry): Entry | undefined {
+  return seq > 1 ? parents[0] : undefined
 }
 
 /** Where a device with this tag stands, or would stand, in a sorted list. */

@@ -1,12 +1,14 @@
 import sodium from 'sodium-native'
 import type { Crypto, KeyPair } from './crypto.ts'
 
+/** Written to again and again: memory that native code has seen is dearer to get and to give back. */
+const DIGEST = Buffer.alloc(sodium.crypto_hash_sha256_BYTES)
+
 /** libsodium for everything: one verifier in every process, so that no crafted signature splits a group. */
 export const sodiumCrypto: Crypto = {
   sha256(data) {
-    const digest = Buffer.alloc(sodium.crypto_hash_sha256_BYTES)
-    sodium.crypto_hash_sha256(digest, view(data))
-    return new Uint8Array(digest.buffer, digest.byteOffset, digest.length)
+    sodium.crypto_hash_sha256(DIGEST, view(data))
+    return new Uint8Array(DIGEST)
   },
   randomBytes(length) {
     const bytes = Buffer.alloc(length)
