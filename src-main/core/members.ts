@@ -339,8 +339,8 @@ export class Roster {
     else this.#devicesOf.set(user, [tag])
   }
 
-  /** Whether a delivered event lies beyond the cut of a revocation that it had not seen. */
-  isBeyondCut({ id, tag, kind, seq, seen }: Entry): boolean {
+  /** Whether an event that may be delivered lies beyond the cut of a revocation that it had not seen. */
+  isBeyondCut({ id, tag, kind, seq, seen }: Pick<Entry, 'id' | 'tag' | 'kind' | 'seq' | 'seen'>): boolean {
     const user = this.device(tag)?.user
     if (user === undefined || !(this.#revoked.has(user) || this.#revoked.has(tag))) return false
     if (chainOf(kind) === 'm')

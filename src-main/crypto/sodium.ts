@@ -3,12 +3,14 @@ import type { Crypto } from './crypto.ts'
 
 const { crypto_aead_xchacha20poly1305_ietf_ABYTES: PROOF_SIZE, crypto_box_SEALBYTES: SEAL_SIZE } = sodium
 
+/** Written to again and again: memory that native code has seen is dearer to get and to give back. */
+const DIGEST = Buffer.alloc(sodium.crypto_hash_sha256_BYTES)
+
 /** libsodium for everything: one verifier in every process, so that no crafted signature splits a group. */
 export const sodiumCrypto: Crypto = {
   sha256(data) {
-    const digest = Buffer.alloc(sodium.crypto_hash_sha256_BYTES)
-    sodium.crypto_hash_sha256(digest, view(data))
-    return new Uint8Array(digest.buffer, digest.byteOffset, digest.length)
+    sodium.crypto_hash_sha256(DIGEST, view(data))
+    return new Uint8Array(DIGEST)
   },
   keyedHash(key, data, sizeBytes = 32) {
     const digest = new Uint8Array(sizeBytes)

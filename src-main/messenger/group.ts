@@ -103,8 +103,8 @@ export class Group {
   readonly conflicts: Conflicts
   #catchingUp: Progress | undefined
   #last: { key: TimelineKey; row: NonNullable<GroupSummary['last']> } | undefined
-  /** The n of unread messages; the latest, when there are too many. */
-  readonly #unread = new Set<number>()
+  /** The n of unread messages, ascending but for what was hidden; the latest, when there are too many. */
+  #unread = new Set<number>()
   /** Messages that were reacted to before they came: no honest app does that, unless their author forked. */
   readonly #reactedEarly = new Set<EventId>()
   #readN: number
@@ -621,13 +621,15 @@ export class Group {
     const { group } = this.log
     const range = { ...eventRange(group, this.#readN), reverse: true, limit: MAX_EVENTS_COUNTED }
     this.#unread.clear()
+    const latestFirst: number[] = []
     for await (const [key, bytes] of this.#storage.range(range)) {
-      if (this.#unread.size === MAX_UNREAD) return
+      if (latestFirst.length === MAX_UNREAD) break
       const { kind, tag } = kindAndAuthor(bytes)
       const n = decodeN(key)
       if (kind !== KIND.message || tag === this.#device || !this.#counts(tag)) continue
-      if (await this.#isVisible(n, tag)) this.#unread.add(n)
+      if (await this.#isVisible(n, tag)) latestFirst.push(n)
     }
+    this.#unread = new Set([...latestFirst.reverse(), ...this.#unread])
   }
 
   /** Of a device that forked, or belongs to the group no longer, the timeline tells. */
@@ -641,7 +643,7 @@ export class Group {
 
   #noteUnread(n: number): void {
     this.#unread.add(n)
-    if (this.#unread.size > MAX_UNREAD) this.#unread.delete(Math.min(...this.#unread))
+    if (this.#unread.size > MAX_UNREAD) this.#unread.delete(this.#unread.values().next().value!)
   }
 }
 
