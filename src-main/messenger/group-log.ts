@@ -413,19 +413,18 @@ export class GroupLog {
   }
 
   #noteDevice(batch: Batch, tag: DeviceTag): void {
-    const device = deviceOf(this.engine, tag)
-    if (!device) return
-    batch.devices.set(tag, device)
-    this.#notePerson(batch, device.user)
+    const user = this.engine.roster.device(tag)?.user
+    if (user !== undefined) this.#notePerson(batch, user)
   }
 
+  /** With all of their devices. */
   #notePerson(batch: Batch, user: UserTag): void {
     batch.people.set(user, personOf(this.engine, this.particulars, user))
+    for (const tag of this.engine.roster.devicesOf(user)) batch.devices.set(tag, deviceOf(this.engine, tag)!)
   }
 
   #noteEverybody(batch: Batch): void {
-    for (const { tag } of this.engine.roster.devices()) this.#noteDevice(batch, tag)
-    for (const user of this.engine.roster.members.keys()) this.#notePerson(batch, user)
+    for (const user of this.engine.roster.everybody()) this.#notePerson(batch, user)
   }
 
   #enqueue(put: (batch: Batch) => void): Promise<void> {
