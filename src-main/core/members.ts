@@ -69,14 +69,21 @@ function decodeCreate(bytes: Uint8Array): CreateBody | undefined {
   return reader.isDone() ? body : undefined
 }
 
-function decodeJoin(bytes: Uint8Array): JoinBody | undefined {
-  const reader = new Reader(bytes)
+/** Of each entrance once: engines that share a decoded event (EngineParts.decode) share its body too. */
+const joins = new WeakMap<Event, JoinBody | undefined>()
+
+/** Copies, so that whoever keeps one does not keep the whole event. */
+function joinOf(event: Event): JoinBody | undefined {
+  if (joins.has(event)) return joins.get(event)
+  const reader = new Reader(event.body)
   const body = {
-    publicKey: reader.bytes(32),
-    proof: reader.bytes(64),
-    memberName: reader.block(MAX_NAME_SIZE_BYTES),
+    publicKey: reader.bytes(32).slice(),
+    proof: reader.bytes(64).slice(),
+    memberName: reader.block(MAX_NAME_SIZE_BYTES).slice(),
   }
-  return reader.isDone() ? body : undefined
+  const join = reader.isDone() ? body : undefined
+  joins.set(event, join)
+  return join
 }
 
 /** UTF-8 name of the group, from the event that founded it. */
@@ -125,7 +132,7 @@ export class Roster {
       event.kind === KIND.create
         ? decodeCreate(event.body)?.publicKey
         : event.kind === KIND.join
-          ? decodeJoin(event.body)?.publicKey
+          ? joinOf(event)?.publicKey
           : undefined
     return key && deviceTag(key, this.#sha256) === event.tag ? key : undefined
   }
@@ -137,7 +144,7 @@ export class Roster {
       return event.id === this.#group && event.seq === 1 && body ? undefined : 'bad-membership-proof'
     }
     if (event.kind === KIND.join) {
-      const body = decodeJoin(event.body)
+      const body = joinOf(event)
       const statement = body && joinStatement(this.#group, body.publicKey)
       return statement && this.#created && this.#verify(body.proof, statement, this.#created.inviteKey)
         ? undefined
@@ -148,14 +155,14 @@ export class Roster {
 
   /** Takes in a delivered control event that judge() let through. */
   apply(event: Event, entry: Entry): void {
-    if (event.kind === KIND.create) this.#created = decodeCreate(event.body)!
+    if (event.kind === KIND.create) this.#created = decodeCreate(event.body.slice())!
     if (event.kind !== KIND.create && event.kind !== KIND.join) return
-    const { publicKey, memberName } = event.kind === KIND.create ? this.#created! : decodeJoin(event.body)!
+    const { publicKey, memberName: name } = event.kind === KIND.create ? this.#created! : joinOf(event)!
     const { tag } = event
     const entrances = this.#entrances.get(tag) ?? []
     const [known] = entrances
     if (known && !equalBytes(known.member.publicKey, publicKey)) return
-    const member = { tag, publicKey: publicKey.slice(), name: memberName.slice(), admittedBy: event.id }
+    const member = { tag, publicKey, name, admittedBy: event.id }
     this.#entrances.set(tag, [...entrances, { member, entry }])
     this.#choose(tag)
   }
