@@ -242,10 +242,10 @@ export class GroupLog {
   }
 
   /**
-   * Takes in events of a neighbour, once their signatures are verified; now is asked at their turn. Fails with AppError
-   * STORE_FAILED after a failed write, and CLOSED while the app is closing.
+   * Takes in events of a neighbour, as bytes or decoded, once their signatures are verified; now is asked at their turn.
+   * Fails with AppError STORE_FAILED after a failed write, and CLOSED while the app is closing.
    */
-  receive(events: readonly Uint8Array[], from: string, now: () => Moment): Promise<Taken> {
+  receive(events: readonly (Uint8Array | Event)[], from: string, now: () => Moment): Promise<Taken> {
     this.#demandRestored()
     return this.arrivals.add(events, (arrivals) => this.#take(arrivals, from, now()))
   }
