@@ -1,6 +1,8 @@
 /**
  * `npm run mutants [-- WORD]`: plants one bug after the other in a copy of the sources, and runs the tests against it.
  * A bug that no test finds is a test that is missing. Exit code 1 when one survives, 2 when one cannot be planted.
+ *
+ *   npm run mutants -- [word in the name of a bug [tests, instead of those that otherwise run…]]
  */
 import { spawn } from 'node:child_process'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
@@ -21,10 +23,14 @@ const COPIED = [
   'vitest.config.ts',
 ]
 /** Cheap ones first: most bugs need no more. */
-const STAGES = [
-  ['test/core', 'test/simulation/simulation.test.ts'],
-  ['test/simulation', 'test/messenger'],
-]
+const [word = '', ...only] = process.argv.slice(2)
+const STAGES =
+  only.length > 0
+    ? [only]
+    : [
+        ['test/core', 'test/simulation/simulation.test.ts'],
+        ['test/simulation', 'test/messenger'],
+      ]
 const SEEDS = '30'
 /** A bug may also make a test run for ever. */
 const STAGE_TIMEOUT_MS = 400_000
@@ -74,7 +80,6 @@ async function run(folder: string, tests: string[]): Promise<string | undefined>
   return failed[0]
 }
 
-const [word = ''] = process.argv.slice(2)
 const wanted = PLANTS.filter(({ name }) => name.includes(word))
 try {
   for (const plant of wanted) await sown(plant, ROOT)

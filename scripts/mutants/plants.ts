@@ -1,6 +1,7 @@
 /** Bugs to plant, one at a time: each a text of a file that stands there once, and what to put in its place. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { MEMBERSHIP_PLANTS } from './membership.ts'
 
 export interface Plant {
   /** What is then wrong. */
@@ -17,6 +18,7 @@ const HISTORY = 'src-main/core/history.ts'
 const DIFFERENCE = 'src-main/core/difference.ts'
 
 export const PLANTS: readonly Plant[] = [
+  ...MEMBERSHIP_PLANTS,
   {
     name: 'nobody waits for what an event cites',
     file: CITATIONS,
