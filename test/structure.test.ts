@@ -36,7 +36,7 @@ const OWNERS: [name: RegExp, where: RegExp][] = [
   [/^ws$/, /^src-main\/shell\/websocket\.ts$/],
   [/^cborg$/, /^src-main\/messenger\/content\.ts$/],
   [/^birpc$/, /^src-main\/api\/rpc\.ts$/],
-  [/^(svelte|virtua|intl-messageformat)(\/.*)?$/, /^src-renderer\//],
+  [/^(svelte|virtua|intl-messageformat|uqr)(\/.*)?$/, /^src-renderer\//],
   [/^node:/, /^src-main\/(?!core\/|api\/)/],
 ]
 

@@ -44,7 +44,7 @@ export class Gathering {
     this.#founder = founder
     this.#inviteKey = crypto.keyPair(crypto.sha256(seed))
     this.#foundedMs = foundedMs
-    const body = encodeCreate(this.credentials(founder), seed.subarray(0, 16))
+    const body = encodeCreate(this.credentials(founder), crypto.sha256(seed))
     this.group = this.#add('', founder, KIND.create, body)
     const terms = {
       kind: 'invite' as const,

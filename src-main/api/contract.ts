@@ -231,11 +231,11 @@ export interface Conflict {
    * readded: target was removed and added at once; the removal holds.
    */
   kind: 'cancelled' | 'mutual' | 'roles' | 'readded'
-  act: 'removed' | 'demoted' | 'invite-revoked' | 'device-removed'
+  act: 'removed' | 'demoted' | 'invite-revoked' | 'device-removed' | 'successor-withdrawn'
   by: string
   target: string
   /** What does not count; at most 5. */
-  lost: { type: Notice['type'] | 'invited' | 'invite-revoked'; target?: string | undefined }[]
+  lost: { type: AuditEntry['type']; target?: string | undefined }[]
   lostCount: number
   /** The role that holds, for roles. */
   role?: RoleName | undefined
@@ -299,6 +299,8 @@ export interface Message {
   user?: UserId | undefined
   /** Name to show; for a bridged message the name on the other side of the bridge. */
   author: string
+  /** Of whoever wrote it, as it is known now; not of somebody on the other side of a bridge. */
+  picture?: PictureId | undefined
   /** Set when a bridge posted this on behalf of somebody: the name of the bridge's device. */
   via?: string | undefined
   own: boolean
@@ -344,6 +346,8 @@ export interface AppState {
   device: DeviceTag
   name: string
   identity: Identity
+  /** Whom this person blocked on this device: what they write is folded away. */
+  blocked: UserId[]
   groups: GroupSummary[]
   /** Addresses this app listens on. */
   addresses: string[]
@@ -364,7 +368,10 @@ export interface Commands {
   revealPhrase(): Promise<{ words: string[] }>
   /** Some of the words, typed back: place (0-23) and word. Fails with WRONG_PHRASE. */
   confirmPhrase(args: { words: { place: number; word: string }[] }): Promise<void>
-  /** Takes on the identity of a phrase, before this one is in any group. Fails with WRONG_PHRASE, IDENTITY_IN_USE. */
+  /**
+   * Takes on the identity of a phrase, before this one is in any group. Fails with IDENTITY_IN_USE, WRONG_PHRASE; the data
+   * of that name the first word that is in no list: place (0-23) and word.
+   */
   restoreIdentity(args: { phrase: string }): Promise<Identity>
   /** The identity as a text that only the passphrase opens. */
   exportIdentity(args: { passphrase: string }): Promise<{ text: string }>
@@ -460,6 +467,8 @@ export interface Updates {
   /** Somebody came, went, or is somebody else now: read the people again where they are shown. */
   peopleChanged(args: { group: GroupId }): void
   identityChanged(identity: Identity): void
+  /** All who are blocked on this device from now on. */
+  blockedChanged(args: { users: UserId[] }): void
   /** It is gone from this device. */
   groupDeleted(args: { group: GroupId }): void
 }
@@ -514,5 +523,6 @@ export const UPDATE_NAMES: readonly UpdateName[] = Object.freeze([
   'timelineChanged',
   'peopleChanged',
   'identityChanged',
+  'blockedChanged',
   'groupDeleted',
 ] as const)

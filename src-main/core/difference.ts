@@ -4,13 +4,14 @@
  * 1. Each side tells of every chain how far it goes, and a fingerprint of its tip: four bytes of the id. Which four is
  *    drawn per session, so nobody can make two events that always look the same.
  * 2. An equal place with a different fingerprint exposes a fork: the event of that place is sent, and proves it.
- * 3. The chain of a forked device (core/fork.ts) is a tree, and of one that was removed not all is kept, so their tips name places 1, 2, 4, 8… before the end of each
+ * 3. The chain of a forked device (core/fork.ts) is a tree, so its tips name places 1, 2, 4, 8… before the end of each
  *    branch: whoever compares finds how far every branch is shared.
  * The work grows with the number of devices and with what is missing, not with the length of the history.
  */
 import type { DeviceTag, EventId } from '../api/contract.ts'
 import type { Chain } from './event.ts'
-import type { Entry, History } from './history.ts'
+import type { Forks } from './fork.ts'
+import { previousOf, type Entry, type History } from './history.ts'
 import { MAX_CLOCK_TIPS, MAX_TIPS_PER_FORKED_CHAIN } from './limits.ts'
 
 /** One place of a clock frame: how far a chain goes, and a fingerprint of its tip, 32 bits. */
@@ -47,12 +48,12 @@ export class Comparison {
     const { devices, forks } = this.#history
     const tips: Tip[] = []
     for (const { tag, m, c } of devices) {
-      if (forks.isSuspect(tag)) continue
+      if (forks.has(tag)) continue
       if (m.length > 0) tips.push(this.#tip(m.at(-1)!, 'm'))
       if (c.length > 0) tips.push(this.#tip(c.at(-1)!, 'c'))
     }
     // Last, so that they crowd out nobody.
-    for (const tag of forks.suspects)
+    for (const tag of forks.tags)
       for (const chain of CHAINS)
         for (const entry of this.#landmarks(tag, chain)) tips.push(this.#tip(entry, chain))
     return tips.slice(0, MAX_CLOCK_TIPS)
@@ -72,8 +73,8 @@ export class Comparison {
       for (const chain of CHAINS) {
         const { tag, [chain]: entries } = device
         const known = theirs[chain].get(tag) ?? []
-        if (forks.isSuspect(tag) || theirForks.has(tag))
-          append(difference[chain], this.#missingOfTree(tag, chain, known, theirForks.has(tag)), 0)
+        if (forks.has(tag) || theirForks.has(tag))
+          append(difference[chain], this.#missingOfTree(tag, chain, known, theirForks.has(tag)), 0, forks)
         else {
           let length = 0
           let rival: Entry | undefined
@@ -85,22 +86,21 @@ export class Comparison {
           if (rival) {
             difference[chain].push(rival)
             difference.suspects.push(tag)
-          } else append(difference[chain], entries, length)
+          } else append(difference[chain], entries, length, forks)
         }
       }
     for (const chain of CHAINS) difference[chain].sort((a, b) => a.n - b.n)
     return difference
   }
 
-  /** What is kept of a suspect's tree, but for what leads up to a tip of theirs. */
+  /** What is kept of a forked device's tree, but for what leads up to a tip of theirs. */
   #missingOfTree(tag: DeviceTag, chain: Chain, theirs: readonly Tip[], isKnownFork: boolean): Entry[] {
     const history = this.#history
     const shared = new Set<Entry>()
     for (const tip of theirs)
       for (const entry of history.all(tag, chain, tip.seq)) {
         if (this.#fingerprint(entry.id) !== tip.fingerprint) continue
-        for (let at: Entry | undefined = entry; at && !shared.has(at); at = history.previousOf(at))
-          shared.add(at)
+        for (let at: Entry | undefined = entry; at && !shared.has(at); at = previousOf(at)) shared.add(at)
       }
     // They do not know what to ask for until they have the proof: another session follows.
     if (!isKnownFork && theirs.length > 0 && shared.size === 0) return []
@@ -119,7 +119,7 @@ export class Comparison {
     const walked = new Set<Entry>()
     for (const leaf of leaves.sort((a, b) => Number(forks.isKept(b)) - Number(forks.isKept(a)))) {
       let at: Entry | undefined = leaf
-      for (let back = 0; at; back++, at = this.#history.previousOf(at)) {
+      for (let back = 0; at; back++, at = previousOf(at)) {
         // 0, 1, 2, 4, 8… before the end, and the beginning.
         if ((back & (back - 1)) === 0 || at.seq === 1 || walked.has(at)) landmarks.add(at)
         if (walked.has(at)) break
@@ -147,6 +147,7 @@ function digitOf(text: string, at: number): number {
   return code < 58 ? code - 48 : code - 87
 }
 
-function append(to: Entry[], entries: readonly Entry[], from: number): void {
-  for (let i = from; i < entries.length; i++) to.push(entries[i]!)
+/** What is kept of a chain, from a place on. */
+function append(to: Entry[], entries: readonly Entry[], from: number, forks: Forks): void {
+  for (let i = from; i < entries.length; i++) if (forks.isKept(entries[i]!)) to.push(entries[i]!)
 }

@@ -324,8 +324,8 @@ export class Engine {
   }
 
   /** Of an event that is not delivered yet. */
-  #isBeyondCut({ id, kind, tag, seq, hlc, deps, controlHeads }: Event, { seen }: Judged): boolean {
-    return this.roster.isBeyondCut({ n: 0, id, kind, tag, seq, hlc, deps, controlHeads, seen })
+  #isBeyondCut({ id, kind, tag, seq }: Event, { seen }: Judged): boolean {
+    return this.roster.isBeyondCut({ id, kind, tag, seq, seen })
   }
 
   /** An event lacks something of its past: what suspects wrote is taken, in case that is it. */
@@ -363,7 +363,7 @@ export class Engine {
   #append({ kind, body, covers, nowMs, atMs }: Input & { type: 'append' }, effects: Effect[]): void {
     const { self, group, sha256, sign } = this.#parts
     const seq = this.history.chain(self, chainOf(kind)).length + 1
-    const previous = this.history.previousOf({ tag: self, kind, seq })
+    const previous = this.history.at(self, chainOf(kind), seq - 1)
     const isControl = chainOf(kind) === 'c'
     const deps = isControl ? [] : tipsToCite(previous, covers, this.history, this.clocks)
     const depIds = deps.map((dot) => this.history.at(dot.tag, 'm', dot.seq)!.id)

@@ -12,7 +12,7 @@
  * 2. decode never throws and looks at no more than MAX_EVENT_SIZE_BYTES.
  */
 import type { DeviceTag, EventId, GroupId } from '../api/contract.ts'
-import { ascii, concat, fromHex, Reader, toHex, Writer } from './bytes.ts'
+import { ascii, concat, fromHex, Reader, toHex, varintSize, Writer } from './bytes.ts'
 import type { Hlc } from './hlc.ts'
 import { MAX_BODY_SIZE_BYTES, MAX_CONTROL_HEADS, MAX_DEPS, MAX_EVENT_SIZE_BYTES } from './limits.ts'
 
@@ -172,7 +172,6 @@ export function decodeEvent(bytes: Uint8Array, group: GroupId, sha256: Sha256): 
 
 /** Bytes of an event that exist only for the order: seq, deps, commitment and control heads. */
 export function orderingBytes(event: EventFields): number {
-  const varintSize = (value: number) => new Writer().varint(value).length
   const deps = event.deps.reduce((size, dot) => size + 8 + varintSize(dot.seq), 1)
   const heads = event.controlHeads === undefined ? 0 : 1 + 32 * event.controlHeads.length
   return varintSize(event.seq) + deps + event.commit.length + heads

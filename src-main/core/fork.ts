@@ -77,9 +77,14 @@ export class Forks {
     return this.#forked.has(tag) || this.#cutDevices.has(tag)
   }
 
-  /** All of them, sorted. */
+  /** All of them. */
   get suspects(): DeviceTag[] {
-    return [...new Set([...this.#forked, ...this.#cutDevices])].sort()
+    return [...this.#forked, ...this.#cutDevices]
+  }
+
+  /** The last event of a device's chain that is kept. Of a device that did not fork that is a beginning of the chain. */
+  lastKept(tag: DeviceTag, chain: readonly Entry[]): Entry | undefined {
+    return this.#cutDevices.has(tag) ? chain.findLast((entry) => this.isKept(entry)) : chain.at(-1)
   }
 
   /** Whether it acknowledges what it cites. */
@@ -89,6 +94,7 @@ export class Forks {
 
   /** Whether it is handed on. */
   isKept(entry: Entry): boolean {
+    if (this.#forked.size + this.#cutOff.size === 0) return true
     return this.stands(entry) || this.#acknowledged.has(entry)
   }
 
@@ -164,12 +170,12 @@ export class Forks {
       return []
     }
     const acknowledged: Entry[] = []
-    const stack = this.#history.parentsOf(entry)
+    const stack = [...entry.parents]
     for (let next = stack.pop(); next; next = stack.pop()) {
       if (!this.#acknowledge(next)) continue
       this.#count(next.tag, -1)
       acknowledged.push(next)
-      stack.push(...this.#history.parentsOf(next))
+      stack.push(...next.parents)
     }
     if (acknowledged.length > 0 || this.#cutDevices.has(entry.tag)) this.version++
     return acknowledged.filter((one) => !this.#cutOff.has(one)).sort((a, b) => a.n - b.n)
@@ -189,7 +195,7 @@ export class Forks {
     for (let i = log.length - 1; i >= 0; i--) {
       const entry = log[i]!
       if (!this.isKept(entry)) this.#count(entry.tag, 1)
-      else for (const parent of this.#history.parentsOf(entry)) this.#acknowledge(parent)
+      else for (const parent of entry.parents) this.#acknowledge(parent)
     }
     return {
       hidden: touched.filter((entry) => wasVisible.has(entry) && !this.isVisible(entry)),

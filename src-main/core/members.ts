@@ -21,7 +21,7 @@ import {
   type Credentials,
   type Verify,
 } from './control/bodies.ts'
-import { ROLE, targetOf, type Cut, type Operation, type Role, type UserTag } from './control/operation.ts'
+import { mayInvite, ROLE, targetOf, type Cut, type Operation, type Role, type UserTag } from './control/operation.ts'
 import { Resolver } from './control/resolver.ts'
 import { Views, type Seen } from './control/views.ts'
 import { chainOf, deviceTag, KIND, type Event, type Sha256 } from './event.ts'
@@ -71,6 +71,7 @@ export class Roster {
   readonly #revoked = new Set<UserTag | DeviceTag>()
   /** Of everything that was delivered: what an event's past resolves to. */
   readonly #all: Resolver
+  readonly #removals: EventId[] = []
   /** Of what counts: the same, unless somebody forked. */
   #shown: Resolver
   /** Control events that do not count. */
@@ -104,6 +105,16 @@ export class Roster {
     return `${this.#rebuilt}.${this.#shown.version}`
   }
 
+  /** Who was named by an owner to become one, and is none yet. */
+  get successors(): ReadonlySet<UserTag> {
+    return new Set(this.#shown.namedSuccessors.map(({ successor }) => successor))
+  }
+
+  /** How many control events are here. */
+  get count(): number {
+    return this.#noted.size
+  }
+
   /** The group's first event is here. */
   get isFounded(): boolean {
     return this.#noted.size > 0
@@ -135,7 +146,19 @@ export class Roster {
   }
 
   isRemovedDevice(tag: DeviceTag): boolean {
-    return this.#shown.isRemovedDevice(tag)
+    const user = this.device(tag)?.user
+    return user !== undefined && this.#shown.isRemovedDevice(user, tag)
+  }
+
+  /** The latest control event that counts and took a device, or its person, out of the group. */
+  removalOf(tag: DeviceTag): EventId | undefined {
+    const user = this.device(tag)?.user
+    const removals = this.#removals.filter((id) => {
+      const { change } = this.#noted.get(id)!.operation
+      const isAbout = change.kind === 'remove' ? change.target === user : 'device' in change && change.device === tag
+      return isAbout && this.#shown.has(id) && this.#shown.isEffective(id)
+    })
+    return removals.at(-1)
   }
 
   /** Who wrote a delivered control event. */
@@ -146,6 +169,18 @@ export class Roster {
   /** All operations that count, in the order of delivery. */
   *operations(): Generator<Operation> {
     for (const { operation } of this.#noted.values()) if (!this.#discounted.has(operation.id)) yield operation
+  }
+
+  /**
+   * Whether somebody may know the secret of an epoch who should no longer: a removal that counts is not in the past of the
+   * event that began it, or that event does not count.
+   */
+  isExposed(founder: EventId): boolean {
+    const shown = this.#shown
+    if (!shown.has(founder) || !shown.isEffective(founder)) return true
+    return this.#removals.some(
+      (id) => shown.has(id) && shown.isEffective(id) && !shown.isBefore(id, founder),
+    )
   }
 
   /** Everybody who is a member, or was one, or at least has a device that tried to enter. */
@@ -167,6 +202,18 @@ export class Roster {
   /** The public half of an invite's key, once the invite is here. */
   inviteKey(invite: EventId): Uint8Array | undefined {
     return this.#inviteKeys.get(invite)
+  }
+
+  /** Whether an invite that is here was taken back, or its maker may not invite any more; and until when it holds. */
+  inviteState(invite: EventId): { isRevoked: boolean; expiresMs: number } | undefined {
+    const operation = this.#noted.get(invite)?.operation
+    if (operation?.change.kind !== 'invite') return undefined
+    const { author, change } = operation
+    const isTakenBack = [...this.operations()].some(
+      (one) => one.change.kind === 'revoke' && one.change.invite === invite && this.#shown.isEffective(one.id),
+    )
+    const isBacked = mayInvite(this.#shown.role(author), change.role)
+    return { isRevoked: isTakenBack || !isBacked || !this.#shown.isEffective(invite), expiresMs: change.expiresMs }
   }
 
   /** What has been delivered of a person: the cut of a removal by somebody who accepts all of it. */
@@ -215,7 +262,7 @@ export class Roster {
       return id === this.#group && seq === 1 ? { body } : { reason: 'bad-membership-proof' }
     if (admission && !this.#isAdmitted(event, credentials!, admission))
       return { reason: 'bad-membership-proof' }
-    if (change.kind === 'join') return this.#all.allows(operation) ? { body } : { reason: 'not-admitted' }
+    if (change.kind === 'join') return this.#all.wouldAllow(operation) ? { body } : { reason: 'not-admitted' }
     const role = this.#all.roleAt(operation.parents, operation.author, tag)
     return role === undefined ? { reason: 'not-a-member' } : { body }
   }
@@ -275,6 +322,7 @@ export class Roster {
     const { change } = operation
     if (change.kind === 'role' || change.kind === 'remove') this.#revoked.add(change.target)
     if (change.kind === 'removeDevice') this.#revoked.add(change.device)
+    if (change.kind === 'remove' || change.kind === 'removeDevice') this.#removals.push(event.id)
     this.#all.add(operation)
     if (this.#shown === this.#all) return
     if (this.#history.forks.counts(entry)) this.#shown.add(operation)
@@ -291,8 +339,8 @@ export class Roster {
     else this.#devicesOf.set(user, [tag])
   }
 
-  /** Whether a delivered event lies beyond the cut of a revocation that it had not seen. */
-  isBeyondCut({ id, tag, kind, seq, seen }: Entry): boolean {
+  /** Whether an event that may be delivered lies beyond the cut of a revocation that it had not seen. */
+  isBeyondCut({ id, tag, kind, seq, seen }: Pick<Entry, 'id' | 'tag' | 'kind' | 'seq' | 'seen'>): boolean {
     const user = this.device(tag)?.user
     if (user === undefined || !(this.#revoked.has(user) || this.#revoked.has(tag))) return false
     if (chainOf(kind) === 'm')

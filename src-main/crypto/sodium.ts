@@ -3,18 +3,15 @@ import type { Crypto } from './crypto.ts'
 
 const { crypto_aead_xchacha20poly1305_ietf_ABYTES: PROOF_SIZE, crypto_box_SEALBYTES: SEAL_SIZE } = sodium
 
-/**
- * Where short hashes are made. A small array that is handed to native code moves out of V8's heap first, which costs twice
- * what the hash does: bench/encryption.ts.
- */
+/** Written to again and again: memory that native code has seen is dearer to get and to give back than a short hash is. */
+const DIGEST = Buffer.alloc(sodium.crypto_hash_sha256_BYTES)
 const [HASH_DATA, HASH_KEY, HASH_DIGEST] = [Buffer.alloc(2048), Buffer.alloc(64), Buffer.alloc(64)] as const
 
 /** libsodium for everything: one verifier in every process, so that no crafted signature splits a group. */
 export const sodiumCrypto: Crypto = {
   sha256(data) {
-    const digest = Buffer.alloc(sodium.crypto_hash_sha256_BYTES)
-    sodium.crypto_hash_sha256(digest, view(data))
-    return new Uint8Array(digest.buffer, digest.byteOffset, digest.length)
+    sodium.crypto_hash_sha256(DIGEST, view(data))
+    return new Uint8Array(DIGEST)
   },
   keyedHash(key, data, sizeBytes = 32) {
     const isShort = data.length <= HASH_DATA.length && key.length <= HASH_KEY.length

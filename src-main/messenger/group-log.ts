@@ -85,12 +85,17 @@ export interface Delivered {
 }
 
 export interface GroupLogEvents {
+  /** Delivered, or found in the log when it was opened: before anything is written. */
+  onControl(event: Event): void
   /** Written; in delivery order. Only what is visible. */
   onDelivered(delivered: Delivered[]): void
   /** Delivered before, and visible no longer. */
   onHidden(entries: Entry[]): void
-  /** Written: who belongs to the group, what somebody is called or may do, or what the group is called. */
-  onPeople(): void
+  /**
+   * Written: who belongs to the group, what somebody is called or may do, or what the group is called. isRenamed: somebody
+   * is called otherwise than what is on screens.
+   */
+  onPeople(isRenamed: boolean): void
   /** Written: the proof that a device forked, as it is to be handed on. */
   onFork(proof: Event[]): void
   /** This device's key signed an event that its store lacks. */
@@ -191,7 +196,7 @@ export class GroupLog {
       storage: this.#storage,
       total: length,
       signal: this.#closing.signal,
-      onEvent: (event) => this.#measure(event),
+      onEvent: (event) => this.#notice(event),
     })
     try {
       const isRepaired = await restoring.run()
@@ -349,7 +354,7 @@ export class GroupLog {
     for (const effect of effects) {
       if (effect.type === 'deliver') {
         const { event, entry } = effect
-        this.#measure(event)
+        this.#notice(event)
         this.particulars.note(event, entry)
         written = this.#enqueue((batch) => {
           batch.delivered.push({ event, entry })
@@ -462,10 +467,11 @@ export class GroupLog {
           batch.visible.map(async (entry) => this.#delivered(await eventOf(entry), entry)),
         )
         await this.#storage.write({ put, remove }, { durable })
+        const isRenamed = this.#isRenamed(batch)
         this.#noteWritten(batch)
         if (visible.length > 0) this.#events.onDelivered(visible)
         if (batch.hidden.length > 0) this.#events.onHidden(batch.hidden)
-        if (batch.people.size > 0 || batch.settings) this.#events.onPeople()
+        if (batch.people.size > 0 || batch.settings) this.#events.onPeople(isRenamed)
         for (const { proof } of proofs) this.#events.onFork(proof)
         written.resolve()
       } catch (error) {
@@ -518,6 +524,13 @@ export class GroupLog {
     return { put, remove }
   }
 
+  #isRenamed({ people }: Batch): boolean {
+    return [...people].some(([user, person]) => {
+      const known = this.#people.get(user)
+      return known !== undefined && (known.name !== person?.name || known.picture?.id !== person?.picture?.id)
+    })
+  }
+
   #noteWritten({ delivered, devices, people, settings }: Batch): void {
     this.length += delivered.length
     for (const device of devices.values()) this.#devices.set(device.tag, device)
@@ -532,7 +545,8 @@ export class GroupLog {
     return { event, entry, own: event.tag === this.#parts.self, answers }
   }
 
-  #measure(event: Event): void {
+  #notice(event: Event): void {
+    if (chainOf(event.kind) === 'c') this.#events.onControl(event)
     this.metadataBytes += orderingBytes(event)
     this.eventBytes += event.bytes.length
   }

@@ -392,7 +392,7 @@ test('a group without a word, and a name and words too long for their places', a
       text: 'क्षत्रिय'.repeat(60),
     }),
   ])
-  fake.add(group({ id: 'cd'.repeat(32), name: 'Silence', people: [] }), [])
+  fake.add(group({ id: 'cd'.repeat(32), name: 'Silence', people: 0, online: 0 }), [])
   fake.name = long.slice(0, 64)
   const window = await open(fake)
   for (const width of [WIDE, NARROW]) {
@@ -425,7 +425,7 @@ test('an office plans its lunch: five real peers, one conversation', async () =>
   const group = (await rahul.call.joinGroup({ invite })).id
   await Promise.all([priya, rohit, anita].map(({ call }) => call.joinGroup({ invite })))
   for (const { call } of peers) {
-    const people = async () => (await call.getState()).groups[0]!.people.length
+    const people = async () => (await call.getState()).groups[0]!.people
     await expect.poll(people, { timeout: LINK_TIMEOUT_MS }).toBe(5)
   }
   const say = async ({ call }: typeof rahul, text: string, replyTo?: string) => {

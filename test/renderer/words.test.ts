@@ -81,7 +81,7 @@ describe('a sentence', () => {
 
   test('takes any name as it is', () => {
     const name = "{count} <b>#1</b> 'x'"
-    expect(t('notice.member-joined', { author: name })).toBe(`${name} joined`)
+    expect(t('notice.joined', { author: name })).toBe(`${name} joined`)
   })
 
   test('about a failure names what the messenger knows, or is translated', () => {

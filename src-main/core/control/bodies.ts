@@ -1,7 +1,7 @@
 /**
  * The bodies of control events, byte by byte, and what each of them changes.
  *
- *   create        credentials | nonce 16
+ *   create        credentials | commitment 32 to the secret of the first epoch
  *   join          credentials | invite 32 | proof 64 | voucher: device tag 8, signature 64
  *   enter         credentials
  *   add           user 16 | role 1
@@ -21,6 +21,7 @@ import type { EventId, GroupId } from '../../api/contract.ts'
 import { ascii, concat, fromHex, Reader, Writer } from '../bytes.ts'
 import { deviceTag, KIND, type Sha256 } from '../event.ts'
 import { certificateStatement, userId } from '../identity.ts'
+import { decodeRotation } from '../secrets/rotation.ts'
 import { MAX_CUT_DEVICES, MAX_INVITE_USES } from '../limits.ts'
 import { ROLE, type Change, type Cut, type UserTag } from './operation.ts'
 
@@ -89,8 +90,14 @@ export function certifiedUser(
   return userId(userKey, sha256)
 }
 
-export function encodeCreate(credentials: Credentials, nonce: Uint8Array): Uint8Array {
-  return writeCredentials(new Writer(), credentials).bytes(nonce).finish()
+/** commitment: core/secrets/derivations.ts, commitmentTo(). */
+export function encodeCreate(credentials: Credentials, commitment: Uint8Array): Uint8Array {
+  return writeCredentials(new Writer(), credentials).bytes(commitment).finish()
+}
+
+/** Of the well-formed body of a create event. */
+export function createCommitmentOf(body: Uint8Array): Uint8Array {
+  return body.slice(-32)
 }
 
 export function encodeJoin(credentials: Credentials, { invite, proof, voucher }: Admission): Uint8Array {
@@ -134,18 +141,17 @@ export function encodeChange(
 
 /** undefined when it is not well-formed. Kinds of a later version are 'unknown', whatever is in them. */
 export function decodeBody({ kind, body }: { kind: number; body: Uint8Array }): Body | undefined {
+  if (kind === KIND.rotate) return decodeRotation(body) && { change: { kind: 'rotate' } }
   const reader = new Reader(body)
   const decoded = read(kind, reader)
-  return decoded && (decoded.change.kind === 'unknown' || decoded.change.kind === 'rotate' || reader.isDone())
-    ? decoded
-    : undefined
+  return decoded && (decoded.change.kind === 'unknown' || reader.isDone()) ? decoded : undefined
 }
 
 function read(kind: number, reader: Reader): Body | undefined {
   switch (kind) {
     case KIND.create: {
       const credentials = readCredentials(reader)
-      reader.bytes(16)
+      reader.bytes(32)
       return { change: { kind: 'create' }, credentials }
     }
     case KIND.join: {
@@ -183,8 +189,6 @@ function read(kind: number, reader: Reader): Body | undefined {
       return { change: { kind: 'successor', target: reader.remaining === 0 ? undefined : reader.hex(16) } }
     case KIND.succeed:
       return { change: { kind: 'succeed' } }
-    case KIND.rotate:
-      return { change: { kind: 'rotate' } }
     default:
       return { change: { kind: 'unknown' } }
   }
