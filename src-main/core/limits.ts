@@ -122,3 +122,7 @@ export const MAX_EXPORTED_NAME_SIZE_BYTES = 256
 export const MAX_SHARES = 512
 /** Secrets in one frame from a member to a newcomer. */
 export const MAX_SECRETS_PER_FRAME = 64
+/** What one encrypted body holds: with padding and proof it is one of MAX_BODY_SIZE_BYTES at most. */
+export const MAX_PLAINTEXT_SIZE_BYTES = 47_103
+/** Chains of message keys that are kept, the ones used last, at some 2 kB; others are derived again. */
+export const MAX_CACHED_CHAINS = 2_048
