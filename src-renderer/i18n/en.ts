@@ -71,6 +71,7 @@ export const en = {
   'join.cancel': 'Cancel joining',
   'join.waiting': 'Joining… waiting for a member to answer. You can use everything else meanwhile.',
   'join.waiting-title': 'Knocking at the door',
+  'join.still-title': 'Nobody has opened yet',
   'join.problem-title': 'This does not go on by itself',
   'join.unreachable':
     'Nobody of the group can be reached right now. Tapri keeps trying; it goes on as soon as a member is online.',

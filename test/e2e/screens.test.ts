@@ -808,7 +808,11 @@ test('what happened to the group is told in sentences, conflicts too', async () 
     { type: 'successor-named', target: 'अनिता शर्मा' },
   ]
   const start = timeline.length
-  timeline.push(...notices.map((of, index) => notice(start + index, of)))
+  timeline.push(
+    ...notices.map((of, index) =>
+      notice(start + index, of, of.type === 'removed' ? { author: 'Priya Nair' } : {}),
+    ),
+  )
   const window = await open(fake)
   for (const look of LOOKS) {
     const suffix = `${look.theme}-${look.language}`
