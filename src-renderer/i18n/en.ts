@@ -184,6 +184,8 @@ export const en = {
   'device.remove-title': 'Remove this device?',
   'device.remove-why':
     'Device {tag} is taken out of your groups for good. What it writes from then on does not count.',
+  'device.remove-why-here':
+    'Device {tag} is taken out of this group for good. What it writes from then on does not count.',
   'strength.short': '{missing, plural, one {At least # more character.} other {At least # more characters.}}',
   'strength.weak': 'Weak: easy to guess. A few more words help.',
   'strength.fair': 'Fair.',

@@ -179,6 +179,7 @@ export const hi: Catalogue = {
   'device.remove-label': 'उपकरण {tag} हटाएँ',
   'device.remove-title': 'यह उपकरण हटाएँ?',
   'device.remove-why': 'उपकरण {tag} आपके समूहों से हमेशा के लिए हट जाएगा। इसके बाद उससे लिखा कुछ भी मान्य नहीं होगा।',
+  'device.remove-why-here': 'उपकरण {tag} इस समूह से हमेशा के लिए हट जाएगा। इसके बाद उससे लिखा कुछ भी मान्य नहीं होगा।',
   'strength.short': '{missing, plural, one {कम-से-कम # अक्षर और।} other {कम-से-कम # अक्षर और।}}',
   'strength.weak': 'कमज़ोर: आसानी से पता चल सकता है। कुछ और शब्द जोड़ें।',
   'strength.fair': 'ठीक-ठाक।',
