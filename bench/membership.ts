@@ -44,7 +44,12 @@ for (let member = 0; operations.length < OPERATIONS; member++) {
   if (member % 1_000 === 999) {
     const target = `admin ${member / 1_000 - 0.999}`
     const { seq } = lastOf.get(target) ?? { seq: 0 }
-    write('founder', { kind: 'remove', target, cut: new Map([[target, Math.max(0, seq - 2)]]), ban: false })
+    write('founder', {
+      kind: 'remove',
+      target,
+      cut: new Map([[target, { c: Math.max(0, seq - 2), m: 0 }]]),
+      ban: false,
+    })
   }
 }
 

@@ -93,7 +93,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'what was hidden stays hidden when somebody turns out to depend on it',
     file: FORK,
-    find: 'shown.push(next)\n      stack.push(...this.#history.parentsOf(next))',
+    find: 'shown.push(next)\n      stack.push(...next.parents)',
     replace: 'shown.push(next)',
   },
   {

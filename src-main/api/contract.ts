@@ -231,11 +231,11 @@ export interface Conflict {
    * readded: target was removed and added at once; the removal holds.
    */
   kind: 'cancelled' | 'mutual' | 'roles' | 'readded'
-  act: 'removed' | 'demoted' | 'invite-revoked' | 'device-removed'
+  act: 'removed' | 'demoted' | 'invite-revoked' | 'device-removed' | 'successor-withdrawn'
   by: string
   target: string
   /** What does not count; at most 5. */
-  lost: { type: Notice['type'] | 'invited' | 'invite-revoked'; target?: string | undefined }[]
+  lost: { type: AuditEntry['type']; target?: string | undefined }[]
   lostCount: number
   /** The role that holds, for roles. */
   role?: RoleName | undefined

@@ -24,7 +24,7 @@ export const ERROR_CODES = {
   DATA_IN_USE: 'another Tapri is running on the same data folder',
   STORE_CORRUPT: 'the store is damaged; it is never replaced silently',
   STORE_FAILED: 'the disk refused a read or a write',
-  KEY_UNREADABLE: 'the device key file is damaged or its permissions are too wide',
+  KEY_UNREADABLE: 'a key file is damaged, or its permissions are too wide',
   DEVICE_RETIRED:
     'this data folder was restored or copied; Tapri goes on as a new device when it is started again',
   PEER_UNREACHABLE: 'no address of that peer answered',

@@ -10,7 +10,8 @@
  */
 import type { DeviceTag, EventId } from '../api/contract.ts'
 import type { Chain } from './event.ts'
-import type { Entry, History } from './history.ts'
+import type { Forks } from './fork.ts'
+import { previousOf, type Entry, type History } from './history.ts'
 import { MAX_CLOCK_TIPS, MAX_TIPS_PER_FORKED_CHAIN } from './limits.ts'
 
 /** One place of a clock frame: how far a chain goes, and a fingerprint of its tip, 32 bits. */
@@ -73,7 +74,7 @@ export class Comparison {
         const { tag, [chain]: entries } = device
         const known = theirs[chain].get(tag) ?? []
         if (forks.has(tag) || theirForks.has(tag))
-          append(difference[chain], this.#missingOfTree(tag, chain, known, theirForks.has(tag)), 0)
+          append(difference[chain], this.#missingOfTree(tag, chain, known, theirForks.has(tag)), 0, forks)
         else {
           let length = 0
           let rival: Entry | undefined
@@ -85,41 +86,40 @@ export class Comparison {
           if (rival) {
             difference[chain].push(rival)
             difference.suspects.push(tag)
-          } else append(difference[chain], entries, length)
+          } else append(difference[chain], entries, length, forks)
         }
       }
     for (const chain of CHAINS) difference[chain].sort((a, b) => a.n - b.n)
     return difference
   }
 
-  /** What is visible of a forked device's tree, but for what leads up to a tip of theirs. */
+  /** What is kept of a forked device's tree, but for what leads up to a tip of theirs. */
   #missingOfTree(tag: DeviceTag, chain: Chain, theirs: readonly Tip[], isKnownFork: boolean): Entry[] {
     const history = this.#history
     const shared = new Set<Entry>()
     for (const tip of theirs)
       for (const entry of history.all(tag, chain, tip.seq)) {
         if (this.#fingerprint(entry.id) !== tip.fingerprint) continue
-        for (let at: Entry | undefined = entry; at && !shared.has(at); at = history.previousOf(at))
-          shared.add(at)
+        for (let at: Entry | undefined = entry; at && !shared.has(at); at = previousOf(at)) shared.add(at)
       }
     // They do not know what to ask for until they have the proof: another session follows.
     if (!isKnownFork && theirs.length > 0 && shared.size === 0) return []
     const entries: Entry[] = []
     for (let seq = 1; seq <= history.chain(tag, chain).length; seq++)
       for (const entry of history.all(tag, chain, seq))
-        if (!shared.has(entry) && history.forks.isVisible(entry)) entries.push(entry)
+        if (!shared.has(entry) && history.forks.isKept(entry)) entries.push(entry)
     return entries
   }
 
-  /** Places of a tree that tell how much of it is here: dense at the ends of its branches. Visible branches first. */
+  /** Places of a tree that tell how much of it is here: dense at the ends of its branches. Branches that are kept first. */
   #landmarks(tag: DeviceTag, chain: Chain): Entry[] {
     const { forks } = this.#history
     const leaves = this.#history.leaves(tag, chain)
     const landmarks = new Set<Entry>()
     const walked = new Set<Entry>()
-    for (const leaf of leaves.sort((a, b) => Number(forks.isVisible(b)) - Number(forks.isVisible(a)))) {
+    for (const leaf of leaves.sort((a, b) => Number(forks.isKept(b)) - Number(forks.isKept(a)))) {
       let at: Entry | undefined = leaf
-      for (let back = 0; at; back++, at = this.#history.previousOf(at)) {
+      for (let back = 0; at; back++, at = previousOf(at)) {
         // 0, 1, 2, 4, 8… before the end, and the beginning.
         if ((back & (back - 1)) === 0 || at.seq === 1 || walked.has(at)) landmarks.add(at)
         if (walked.has(at)) break
@@ -147,6 +147,7 @@ function digitOf(text: string, at: number): number {
   return code < 58 ? code - 48 : code - 87
 }
 
-function append(to: Entry[], entries: readonly Entry[], from: number): void {
-  for (let i = from; i < entries.length; i++) to.push(entries[i]!)
+/** What is kept of a chain, from a place on. */
+function append(to: Entry[], entries: readonly Entry[], from: number, forks: Forks): void {
+  for (let i = from; i < entries.length; i++) if (forks.isKept(entries[i]!)) to.push(entries[i]!)
 }

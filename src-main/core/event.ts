@@ -12,14 +12,33 @@
  * 2. decode never throws and looks at no more than MAX_EVENT_SIZE_BYTES.
  */
 import type { DeviceTag, EventId, GroupId } from '../api/contract.ts'
-import { ascii, concat, fromHex, Reader, toHex, Writer } from './bytes.ts'
+import { ascii, concat, fromHex, Reader, toHex, varintSize, Writer } from './bytes.ts'
 import type { Hlc } from './hlc.ts'
 import { MAX_BODY_SIZE_BYTES, MAX_CONTROL_HEADS, MAX_DEPS, MAX_EVENT_SIZE_BYTES } from './limits.ts'
 
 export type Sha256 = (data: Uint8Array) => Uint8Array
 
 /** Kinds of the message chain are below FIRST_CONTROL_KIND; kinds unknown to this version are carried and not shown. */
-export const KIND = { message: 0x01, reaction: 0x03, notice: 0x05, create: 0x40, join: 0x41 } as const
+export const KIND = {
+  message: 0x01,
+  reaction: 0x03,
+  notice: 0x05,
+  profile: 0x06,
+  settings: 0x07,
+  report: 0x08,
+  create: 0x40,
+  join: 0x41,
+  add: 0x42,
+  invite: 0x43,
+  revoke: 0x44,
+  enter: 0x45,
+  role: 0x46,
+  remove: 0x47,
+  rotate: 0x48,
+  removeDevice: 0x49,
+  successor: 0x4a,
+  succeed: 0x4b,
+} as const
 const FIRST_CONTROL_KIND = 0x40
 const NAMES = new Map<number, string>(Object.entries(KIND).map(([name, kind]) => [kind, name]))
 
@@ -152,7 +171,6 @@ export function decodeEvent(bytes: Uint8Array, group: GroupId, sha256: Sha256): 
 
 /** Bytes of an event that exist only for the order: seq, deps, commitment and control heads. */
 export function orderingBytes(event: EventFields): number {
-  const varintSize = (value: number) => new Writer().varint(value).length
   const deps = event.deps.reduce((size, dot) => size + 8 + varintSize(dot.seq), 1)
   const heads = event.controlHeads === undefined ? 0 : 1 + 32 * event.controlHeads.length
   return varintSize(event.seq) + deps + event.commit.length + heads

@@ -17,6 +17,7 @@ import type { Sha256 } from './event.ts'
 import type { Entry, History } from './history.ts'
 import { MAX_ADDRESSES, MAX_WINDOW_EVENTS, SLICE_EVENTS } from './limits.ts'
 import { newest, Offer, type Portion } from './offer.ts'
+import type { SharedSecret } from './secrets/epochs.ts'
 import { encodeFrame, type Frame, type Hello, type Want } from './sync.ts'
 
 export type SyncEffect =
@@ -29,6 +30,7 @@ export type SyncEffect =
   | { type: 'receive'; part: Part }
   | { type: 'window'; events: Uint8Array[] }
   | { type: 'addresses'; addresses: Uint8Array[] }
+  | { type: 'secrets'; secrets: SharedSecret[] }
   | { type: 'forkSuspected'; tag: DeviceTag }
   | { type: 'peerClock'; wallClockMs: number; incarnation: Uint8Array }
   /**
@@ -132,7 +134,11 @@ export class SyncSession {
         this.#endReceived = true
         // Whoever wants nothing before it has told what it has, has nothing.
         return this.#isOver ? [this.#finish(this.#isOver)] : this.#isPlanKnown ? [] : this.#end(true)
+      case 'secrets':
+        return [frame]
       case 'ask':
+      case 'enter':
+      case 'voucher':
         return UNEXPECTED
     }
   }

@@ -442,12 +442,18 @@ export const en = {
     '{by} removed a device of {target} while that device {lost, select, joined {came back} added {added {other}} left {left} removed {removed {other}} banned {banned {other}} role_changed {changed the role of {other}} successor_named {named {other} as successor} successor_withdrawn {withdrew the successor} succeeded {became an owner} device_added {added a device} device_removed {removed a device} settings_changed {changed the settings} invited {made an invite} invite_revoked {took back an invite} other {changed something}}: the device is out, and {lost, select, joined {coming back} added {adding {other}} left {leaving} removed {removing {other}} banned {banning {other}} role_changed {the new role of {other}} successor_named {naming {other} as successor} successor_withdrawn {withdrawing the successor} succeeded {becoming an owner} device_added {the added device} device_removed {removing a device} settings_changed {that change of the settings} invited {that invite} invite_revoked {taking back the invite} other {that change}} does not count, because a removal wins.',
   'conflict.cancelled-device-removed-many':
     '{by} removed a device of {target} while that device made {count, plural, one {# change} other {# changes}} to the group: the device is out, and none of that counts, because a removal wins.',
+  'conflict.cancelled-successor-withdrawn':
+    '{by} withdrew the successor while {target} became an owner: {target} is no owner, because withdrawing wins.',
+  'conflict.cancelled-successor-withdrawn-many':
+    '{by} withdrew the successor while {target} became an owner and made changes: none of that counts, because withdrawing wins.',
   'conflict.mutual-removed':
     '{by} and {target} acted against each other at the same time: what {by} did holds, so {target} is out.',
   'conflict.mutual-demoted':
     '{by} and {target} acted against each other at the same time: what {by} did holds, so {target} has the lower role.',
   'conflict.mutual-invite-revoked':
     '{by} and {target} acted against each other at the same time: what {by} did holds, so the invite of {target} is void.',
+  'conflict.mutual-successor-withdrawn':
+    '{by} and {target} acted against each other at the same time: what {by} did holds, so {target} is no owner.',
   'conflict.mutual-device-removed':
     '{by} and {target} acted against each other at the same time: what {by} did holds, so the device of {target} is out.',
   'conflict.roles':

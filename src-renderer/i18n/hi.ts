@@ -430,12 +430,18 @@ export const hi: Catalogue = {
     '{by} ने {target} का एक उपकरण हटाया, जबकि उसी समय उस उपकरण से {lost, select, joined {{target} फिर जुड़े} added {{target} ने {other} को जोड़ा} left {{target} ने समूह छोड़ा} removed {{target} ने {other} को हटाया} banned {{target} ने {other} पर रोक लगाई} role_changed {{target} ने {other} की भूमिका बदली} successor_named {{target} ने {other} को उत्तराधिकारी बनाया} successor_withdrawn {{target} ने उत्तराधिकारी हटाया} succeeded {{target} मालिक बने} device_added {{target} ने एक उपकरण जोड़ा} device_removed {{target} ने एक उपकरण हटाया} settings_changed {{target} ने सेटिंग बदली} invited {{target} ने न्योता बनाया} invite_revoked {{target} ने न्योता वापस लिया} other {{target} ने कुछ बदला}}: वह उपकरण बाहर है, और {lost, select, joined {फिर जुड़ना} added {{other} को जोड़ना} left {समूह छोड़ना} removed {{other} को हटाना} banned {{other} पर रोक लगाना} role_changed {{other} की नई भूमिका} successor_named {{other} को उत्तराधिकारी बनाना} successor_withdrawn {उत्तराधिकारी हटाना} succeeded {मालिक बनना} device_added {वह उपकरण जोड़ना} device_removed {वह उपकरण हटाना} settings_changed {सेटिंग का वह बदलाव} invited {वह न्योता} invite_revoked {न्योता वापस लेना} other {वह बदलाव}} मान्य नहीं है, क्योंकि हटाना ऊपर माना जाता है।',
   'conflict.cancelled-device-removed-many':
     '{by} ने {target} का एक उपकरण हटाया, जबकि उसी समय उस उपकरण से समूह में {count, plural, one {# बदलाव हुआ} other {# बदलाव हुए}}: वह उपकरण बाहर है, और वह सब मान्य नहीं है, क्योंकि हटाना ऊपर माना जाता है।',
+  'conflict.cancelled-successor-withdrawn':
+    '{by} ने उत्तराधिकारी हटाया, जबकि उसी समय {target} मालिक बने: {target} मालिक नहीं हैं, क्योंकि हटाना ऊपर माना जाता है।',
+  'conflict.cancelled-successor-withdrawn-many':
+    '{by} ने उत्तराधिकारी हटाया, जबकि उसी समय {target} मालिक बने और बदलाव किए: वह सब मान्य नहीं है, क्योंकि हटाना ऊपर माना जाता है।',
   'conflict.mutual-removed':
     '{by} और {target} ने एक ही समय एक-दूसरे के ख़िलाफ़ क़दम उठाया: {by} का क़दम मान्य है, इसलिए {target} समूह से बाहर हैं।',
   'conflict.mutual-demoted':
     '{by} और {target} ने एक ही समय एक-दूसरे के ख़िलाफ़ क़दम उठाया: {by} का क़दम मान्य है, इसलिए {target} की भूमिका घटी हुई है।',
   'conflict.mutual-invite-revoked':
     '{by} और {target} ने एक ही समय एक-दूसरे के ख़िलाफ़ क़दम उठाया: {by} का क़दम मान्य है, इसलिए {target} का न्योता रद्द है।',
+  'conflict.mutual-successor-withdrawn':
+    '{by} और {target} ने एक ही समय एक-दूसरे के ख़िलाफ़ क़दम उठाया: {by} का क़दम मान्य है, इसलिए {target} मालिक नहीं हैं।',
   'conflict.mutual-device-removed':
     '{by} और {target} ने एक ही समय एक-दूसरे के ख़िलाफ़ क़दम उठाया: {by} का क़दम मान्य है, इसलिए {target} का उपकरण बाहर है।',
   'conflict.roles':

@@ -133,7 +133,7 @@ describe('delivery', () => {
           expect(person.heard()).toHaveLength(steps)
           const { history } = person.engine
           for (const entry of history.log)
-            for (const parent of history.parentsOf(entry)) {
+            for (const parent of entry.parents) {
               expect(parent.n).toBeLessThan(entry.n)
               expect(timelineKey(parent) < timelineKey(entry)).toBe(true)
             }
@@ -167,7 +167,7 @@ describe('clocks', () => {
         const pasts = new Map<string, Set<string>>()
         for (const entry of history.log) {
           const past = new Set<string>()
-          for (const parent of history.parentsOf(entry))
+          for (const parent of entry.parents)
             for (const id of pasts.get(parent.id)!.add(parent.id)) past.add(id)
           pasts.set(entry.id, past)
         }

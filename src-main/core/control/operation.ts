@@ -64,20 +64,43 @@ export interface Operation {
   change: Change
 }
 
-/** What a change is judged by: all of it as things stand in its operation's past. */
-export interface Circumstances {
-  /** undefined: not a member. */
-  author: Role | undefined
-  target: Role | undefined
-  /** Of a join or revoke: the invite, when it is effective there. */
-  invite: { role: Role; expiresMs: number; author: UserTag } | undefined
+/** An owner's word that somebody may become an owner. */
+export interface Naming {
+  id: EventId
+  owner: UserTag
+  successor: UserTag
 }
 
-/** The person that an operation is about, if any. */
+/** What a change is judged by: all of it as things stand in its operation's past. */
+export interface Circumstances {
+  /** undefined: not a member, or by a device that was removed. */
+  author: Role | undefined
+  isDeviceRemoved: boolean
+  target: Role | undefined
+  /** Of a join or revoke: the invite, when it counts there and was not taken back. */
+  invite: InviteThere | undefined
+  /** Of a removeDevice: whether the device has done something for the author. */
+  isOwnDevice: boolean
+  /** Of a successor or succeed: whom owners have named there. */
+  named: readonly Naming[]
+}
+
+export interface InviteThere {
+  role: Role
+  expiresMs: number
+  author: UserTag
+  /** Its author could still make it: an invite lasts as long as the office that gave it. */
+  isBacked: boolean
+  /** As many others have joined by it as may. Of a join only. */
+  isUsedUp: boolean
+}
+
+/** The person whose place in the group an operation settles, if any. */
 export function targetOf({ author, change }: Operation): UserTag | undefined {
   switch (change.kind) {
     case 'create':
     case 'join':
+    case 'succeed':
       return author
     case 'add':
     case 'role':
@@ -88,16 +111,32 @@ export function targetOf({ author, change }: Operation): UserTag | undefined {
   }
 }
 
+export function mayInvite(author: Role | undefined, role: Role): boolean {
+  return author !== undefined && author >= ROLE.admin && role < author
+}
+
+/** Leaving, or stepping down. */
+export function isLoweringOneself({ author, change }: Operation): boolean {
+  return (change.kind === 'role' || change.kind === 'remove') && change.target === author
+}
+
 /** R2: one acts on lower roles only and gives lower roles only; but an owner may appoint further owners. */
 export function isAllowed(
   { id, author: by, parents, timeMs, change }: Operation,
   root: EventId,
-  { author, target, invite }: Circumstances,
+  { author, isDeviceRemoved, target, invite, isOwnDevice, named }: Circumstances,
 ): boolean {
   if (change.kind === 'create') return id === root && parents.length === 0
   if (change.kind === 'join')
-    return author === undefined && invite !== undefined && timeMs <= invite.expiresMs
-  if (author === undefined) return false
+    return (
+      author === undefined &&
+      !isDeviceRemoved &&
+      invite !== undefined &&
+      invite.isBacked &&
+      !invite.isUsedUp &&
+      timeMs <= invite.expiresMs
+    )
+  if (author === undefined || isDeviceRemoved) return false
   const isSelf = 'target' in change && change.target === by
   const governs = author >= ROLE.admin
   const mayGive = (role: Role) => governs && (role < author || (author === ROLE.owner && role === ROLE.owner))
@@ -106,14 +145,26 @@ export function isAllowed(
     case 'add':
       return target === undefined && mayGive(change.role)
     case 'invite':
-      return governs && change.role < author
+      return mayInvite(author, change.role)
     case 'revoke':
       return invite !== undefined && (invite.author === by || (governs && invite.role < author))
+    case 'enter':
+      return true
     case 'role':
       if (change.role === target) return false
       return (mayActOn && mayGive(change.role)) || (isSelf && change.role < author)
     case 'remove':
       // Somebody who is out already may be banned all the same.
       return mayActOn || (isSelf && !change.ban) || (change.ban && governs && target === undefined)
+    case 'removeDevice':
+      return isOwnDevice
+    case 'successor':
+      return author === ROLE.owner && (change.target === undefined || (!isSelf && target !== undefined))
+    case 'succeed':
+      return author < ROLE.owner && named.some(({ successor }) => successor === by)
+    case 'rotate':
+      return author >= ROLE.member
+    case 'unknown':
+      return false
   }
 }

@@ -31,9 +31,9 @@ export class Pasts {
     return { limit: this.size, missing: NOTHING }
   }
 
-  /** Takes in the next operation, and returns its number. */
-  add(parents: readonly number[]): number {
-    this.#missing.push(this.union(parents).missing)
+  /** Takes in the next operation, given its past, and returns its number. */
+  add({ missing }: View): number {
+    this.#missing.push(missing)
     return this.size - 1
   }
 
@@ -45,13 +45,12 @@ export class Pasts {
   /** These operations and everything before them. */
   union(heads: readonly number[]): View {
     const limit = this.size
-    let missing: readonly number[] | undefined
-    for (const head of heads) {
-      const beyond = head + 1 < limit ? [...this.#missing[head]!, head + 1, limit] : this.#missing[head]!
-      missing = missing === undefined ? beyond : intersection(missing, beyond)
-      if (missing.length === 0) break
-    }
-    return { limit, missing: missing ?? (limit > 0 ? [0, limit] : NOTHING) }
+    if (heads.length === 0) return { limit, missing: limit > 0 ? [0, limit] : NOTHING }
+    const latest = Math.max(...heads)
+    let missing = this.#missing[latest]!
+    for (const head of heads)
+      if (!holds({ limit: latest + 1, missing }, head)) missing = without(missing, head, this.#missing[head]!)
+    return { limit, missing: latest + 1 < limit ? missing.concat(latest + 1, limit) : missing }
   }
 
   isBefore(a: number, b: number): boolean {
@@ -70,18 +69,19 @@ export function holds({ limit, missing }: View, operation: number): boolean {
   return 2 * low === missing.length || missing[2 * low]! > operation
 }
 
-/** Of runs that touch each other one is made. */
-function intersection(a: readonly number[], b: readonly number[]): number[] {
+/** What of missing is not in the past of an operation either, nor that operation itself. */
+function without(missing: readonly number[], operation: number, missingThere: readonly number[]): number[] {
   const both: number[] = []
-  for (let i = 0, j = 0; i < a.length && j < b.length;) {
-    const from = Math.max(a[i]!, b[j]!)
-    const to = Math.min(a[i + 1]!, b[j + 1]!)
-    if (from < to) {
-      if (both.at(-1) === from) both[both.length - 1] = to
-      else both.push(from, to)
-    }
-    if (a[i + 1]! < b[j + 1]!) i += 2
+  let i = 0
+  for (let j = 0; i < missing.length && j < missingThere.length;) {
+    const from = Math.max(missing[i]!, missingThere[j]!)
+    const to = Math.min(missing[i + 1]!, missingThere[j + 1]!)
+    if (from < to) both.push(from, to)
+    if (missing[i + 1]! < missingThere[j + 1]!) i += 2
     else j += 2
   }
+  const later = operation + 1
+  for (; i < missing.length; i += 2)
+    if (missing[i + 1]! > later) both.push(Math.max(missing[i]!, later), missing[i + 1]!)
   return both
 }

@@ -4,356 +4,309 @@
  *
  * R1 An operation is judged by the state that its own past resolves to.
  * R2 One acts on lower roles only (isAllowed).
- * R3 A revocation (removal, demotion) names a cut: what it accepts of its target's past. What its target did beyond the cut
- *    without having seen it is cancelled, but for leaving and stepping down. Likewise a revoked invite admits nobody who
- *    had not joined in its past.
+ * R3 A revocation (removal, demotion, removal of a device) names a cut: what it accepts of its target's past. What its target
+ *    did beyond the cut without having seen it is cancelled, but for leaving and stepping down. Likewise a revoked invite
+ *    admits nobody who had not joined in its past, and a withdrawn naming makes no owner (cuts.ts).
  * R4 Of revocations that cancel each other, the one with precedence holds: by its author's role in its own past, then depth,
  *    then id. They are considered in that order, each given those before it: what somebody of lower role cancels is never
  *    what gave a higher one its role. Those that cancel nothing have no part in this.
  * R5 A removal wins, unless the admission had seen it; an invite does not admit again whoever was removed after it was made.
- * R6 Of concurrent promotions and demotions the least counts; of concurrent admissions the greatest, and none of them
- *    against a promotion: nobody is demoted by being added twice.
- * R7 What depended on something cancelled is judged again without it: whether its author still had the role for it, and its
- *    invite still held. If that undoes a revocation, its cut is undone too.
+ * R6 Of concurrent promotions and demotions the least counts, succession among them; of concurrent admissions the greatest,
+ *    and none of them against a promotion: nobody is demoted by being added twice (roles.ts).
+ * R7 What depended on something cancelled is judged again without it: whether its author still had the role for it, its
+ *    invite still held, its naming still stood. If that undoes a revocation, its cut is undone too.
  * (R8 and R9, about handing on and about forks, are the engine's and core/fork.ts's.)
  *
  *      alice   remove bob ──┐          bob adds carol without having seen his removal: the cut ends before that, so the
  *                  \        ├── …      addition is cancelled everywhere, also where it was first taken for good
  *      bob          add carol
  *
+ * What this cannot know is whether somebody who claims not to have seen something tells the truth. So somebody who was the
+ * equal of whoever lowers it may act as of then, until somebody of higher role cuts that off; and of owners nobody has.
+ *
  * How it is fast: what a set resolves to differs from what its operations say by themselves only through revocations that
  * cancel something. There are few, so verdicts are kept per combination of those (Context). Appending to the whole
  * costs O(1); an operation of somebody who had not seen everything, what was done to its author and target.
  */
-import type { EventId } from '../../api/contract.ts'
+import type { DeviceTag, EventId } from '../../api/contract.ts'
+import { isRevocation, type Judged } from './cuts.ts'
+import { Ledger } from './ledger.ts'
 import {
   isAllowed,
+  ROLE,
   targetOf,
-  type Circumstances,
+  type Naming,
   type Operation,
   type Role,
   type UserTag,
 } from './operation.ts'
-import { holds, Pasts, type View } from './pasts.ts'
+import { holds, type View } from './pasts.ts'
+import { Standing } from './standing.ts'
+import { Verdicts, type Context } from './verdicts.ts'
 
-/** Resolved combinations of revocations that are kept. */
-const MAX_CONTEXTS = 64
-
-/** Verdicts on operations, given that these revocations are among them. */
-interface Context {
-  /** Revocations whose cuts hold. */
-  accepted: number[]
-  cancelled: Set<number>
-  /** The first that is cancelled; up to there everything is as judged by its own past. */
-  firstCancelled: number
-  /** Verdicts so far; what is not listed yet comes after. */
-  verdicts: boolean[]
+/** A message, as far as it matters for whether it is hidden. */
+export interface Written {
+  user: UserTag
+  device: DeviceTag
+  /** In the message chain of the device. */
+  seq: number
+  /** The control heads that it had seen; all of them are here. */
+  heads: readonly EventId[]
 }
 
-const NO_CONFLICT: Context = { accepted: [], cancelled: new Set(), firstCancelled: Infinity, verdicts: [] }
+export interface OpenInvite {
+  id: EventId
+  author: UserTag
+  role: Role
+  expiresMs: number
+  maxUses: number
+  /** How many people joined by it. */
+  uses: number
+}
+
+/** What one revocation did. */
+export interface Cutting {
+  revocation: Operation
+  isEffective: boolean
+  cancelled: readonly EventId[]
+}
 
 export class Resolver {
   readonly #root: EventId
-  readonly #pasts = new Pasts()
-  readonly #operations: Operation[] = []
-  readonly #numbers = new Map<EventId, number>()
-  /** Judged by their own past; others never count. */
-  readonly #isAllowed: boolean[] = []
-  readonly #circumstances: Circumstances[] = []
-  /** In its own past something was cancelled. */
-  readonly #hasCancelled: boolean[] = []
-  /** The length of the longest chain of causes. */
-  readonly #depth: number[] = []
-  /** The person or invite that it revokes. */
-  readonly #victim: (UserTag | EventId | undefined)[] = []
-  /** Allowed operations by the person they are about. */
-  readonly #about = new Map<UserTag, number[]>()
-  /** Allowed operations by their author; joins by their invite, too. */
-  readonly #by = new Map<UserTag | EventId, number[]>()
-  /** Allowed revocations by their victim. */
-  readonly #against = new Map<UserTag | EventId, number[]>()
-  /** Revocations that cancel anything: what they cancel. */
-  readonly #cancels = new Map<number, number[]>()
-  readonly #contexts = new Map<string, Context>()
-  /** Of everything that is here, until another revocation cancels something. */
-  #whole: Context | undefined
+  readonly #ledger = new Ledger()
+  readonly #verdicts: Verdicts
   readonly #members = new Map<UserTag, Role>()
+  #version = 0
 
   /** root: the operation that founds the group. */
   constructor(root: EventId) {
     this.#root = root
-  }
-
-  /** Everybody who belongs to the group, as far as all operations here say. */
-  get members(): ReadonlyMap<UserTag, Role> {
-    return this.#members
-  }
-
-  has(id: EventId): boolean {
-    return this.#numbers.has(id)
+    this.#verdicts = new Verdicts(root, this.#ledger)
   }
 
   /** Takes in an operation whose parents are here. TypeError when they are not. */
   add(operation: Operation): void {
-    const { id, parents } = operation
-    if (this.#numbers.has(id)) return
-    const cited = parents.map((parent) => this.#number(parent))
-    const past = this.#pasts.union(cited)
-    const context = this.#contextOf(past)
-    const circumstances = this.#circumstancesOf(operation, past, context)
-    const number = this.#pasts.add(cited)
-    this.#numbers.set(id, number)
-    this.#operations.push(operation)
-    this.#isAllowed.push(isAllowed(operation, this.#root, circumstances))
-    this.#hasCancelled.push(context.cancelled.size > 0)
-    this.#circumstances.push(circumstances)
-    this.#depth.push(cited.reduce((deepest, parent) => Math.max(deepest, this.#depth[parent]! + 1), 0))
-    const victim = revokedBy(operation, circumstances)
-    this.#victim.push(victim)
-    if (!this.#isAllowed[number]) return
-    const { author, change } = operation
+    const { id, parents, change } = operation
+    if (this.#ledger.has(id)) return
+    const cited = parents.map((parent) => this.#ledger.number(parent))
+    const past = this.#ledger.pasts.union(cited)
+    const context = this.#verdicts.of(past)
+    const before = this.#verdicts.whole()
+    const circumstances = this.#standing(past, context).circumstancesOf(operation)
+    const judged: Judged = {
+      number: this.#ledger.pasts.add(past),
+      operation,
+      isAllowed: isAllowed(operation, this.#root, circumstances),
+      circumstances,
+      hasCancelled: context.cancelled.size > 0,
+      depth: cited.reduce((deepest, parent) => Math.max(deepest, this.#ledger.judged[parent]!.depth + 1), 0),
+      isRevocation: isRevocation(operation, circumstances),
+      invite: change.kind === 'join' ? this.#ledger.find(change.invite) : undefined,
+    }
+    this.#ledger.add(judged)
+    if (!judged.isAllowed) return
+    const isOtherwise = this.#verdicts.add(judged) && this.#resolveAllSince(before, judged.number)
     const target = targetOf(operation)
-    if (target !== undefined) listOf(this.#about, target).push(number)
-    listOf(this.#by, author).push(number)
-    if (change.kind === 'join') listOf(this.#by, change.invite).push(number)
-    if (victim !== undefined) listOf(this.#against, victim).push(number)
-    this.#noteCancelled(number)
-    if (this.#noteCancels(number)) for (const user of this.#about.keys()) this.#resolve(user)
-    else if (target !== undefined) this.#resolve(target)
+    if (target !== undefined) this.#resolve(target)
+    if (isOtherwise || (judged.isRevocation && this.isEffective(id))) this.#version++
   }
 
-  /** What somebody was in the past of whatever cites these operations; undefined: not a member. */
-  roleAt(heads: readonly EventId[], user: UserTag): Role | undefined {
-    const view = this.#pasts.union(heads.map((id) => this.#number(id)))
-    return this.#roleIn(view, user, this.#contextOf(view))
+  /** before: the context of everything before the latest operation. Returns whether a verdict is another one now. */
+  #resolveAllSince(before: Context, latest: number): boolean {
+    const now = this.#verdicts.whole()
+    if (now === before) return false
+    let isOtherwise = false
+    for (let number = Math.min(before.firstCancelled, now.firstCancelled); number < latest; number++) {
+      if (this.#verdicts.verdict(number, before) === this.#verdicts.verdict(number, now)) continue
+      isOtherwise = true
+      const target = targetOf(this.#ledger.judged[number]!.operation)
+      if (target !== undefined) this.#resolve(target)
+    }
+    return isOtherwise
   }
 
-  /** Whether an operation counts, given everything that is here. */
+  #resolve(user: UserTag): void {
+    const role = this.#now().role(user)
+    if (role === undefined) this.#members.delete(user)
+    else this.#members.set(user, role)
+  }
+
+  #now(): Standing {
+    return this.#standing(this.#ledger.pasts.all, this.#verdicts.whole())
+  }
+
+  #standing(view: View, context: Context): Standing {
+    return new Standing(this.#ledger, view, this.#verdicts, context)
+  }
+
+  #viewOf(heads: readonly EventId[]): View {
+    return this.#ledger.pasts.union(heads.map((id) => this.#ledger.number(id)))
+  }
+
+  // Of one past: never changes
+
+  /** What somebody was in the past of whatever cites these; undefined: not a member, or by a device that was removed. */
+  roleAt(heads: readonly EventId[], user: UserTag, device?: DeviceTag): Role | undefined {
+    const view = this.#viewOf(heads)
+    const standing = this.#standing(view, this.#verdicts.of(view))
+    return device !== undefined && standing.isDeviceRemoved(user, device) ? undefined : standing.role(user)
+  }
+
+  /** Whether an operation is allowed by its own past, which is here; it itself need not be. */
+  wouldAllow(operation: Operation): boolean {
+    const view = this.#viewOf(operation.parents)
+    const circumstances = this.#standing(view, this.#verdicts.of(view)).circumstancesOf(operation)
+    return isAllowed(operation, this.#root, circumstances)
+  }
+
+  isBefore(a: EventId, b: EventId): boolean {
+    return this.#ledger.pasts.isBefore(this.#ledger.number(a), this.#ledger.number(b))
+  }
+
+  has(id: EventId): boolean {
+    return this.#ledger.has(id)
+  }
+
+  // Of everything that is here
+
+  /**
+   * Grows whenever what was said before of an operation or a message may now be otherwise: a revocation began or ceased to
+   * count, something was cancelled or restored. Counts on this device only.
+   */
+  get version(): number {
+    return this.#version
+  }
+
+  /** Everybody who belongs to the group. */
+  get members(): ReadonlyMap<UserTag, Role> {
+    return this.#members
+  }
+
+  role(user: UserTag): Role | undefined {
+    return this.#members.get(user)
+  }
+
+  isMember(user: UserTag): boolean {
+    return this.#members.has(user)
+  }
+
+  /** Everybody whom operations that were allowed are about, be they members or not. */
+  people(): Iterable<UserTag> {
+    return this.#ledger.people()
+  }
+
+  /** How somebody went: banned as long as no invite admits them. undefined of members, and of whoever never was one. */
+  wayOut(user: UserTag): 'left' | 'removed' | 'banned' | undefined {
+    if (this.#members.has(user)) return undefined
+    const now = this.#now()
+    const removals = this.#ledger
+      .about(user)
+      .filter((number) => now.counts(number))
+      .map((number) => this.#ledger.judged[number]!.operation)
+      .filter(({ change }) => change.kind === 'remove')
+    if (removals.length === 0) return undefined
+    if (removals.some(({ change }) => change.kind === 'remove' && change.ban)) return 'banned'
+    const isLast = ({ id }: Operation) => !removals.some((later) => this.isBefore(id, later.id))
+    return removals.filter(isLast).every(({ author }) => author === user) ? 'left' : 'removed'
+  }
+
+  /** Who is out, and no invite admits. */
+  get bannedUsers(): UserTag[] {
+    return [...this.people()].filter((user) => this.wayOut(user) === 'banned').sort()
+  }
+
+  /** Whether somebody took one of its own devices out: it may do nothing any more. */
+  isRemovedDevice(user: UserTag, device: DeviceTag): boolean {
+    return this.#now().isDeviceRemoved(user, device)
+  }
+
+  /** Whom owners have named, and who may so become an owner. In the order of the ids. */
+  get namedSuccessors(): readonly Naming[] {
+    return this.#now().named().sort(byId)
+  }
+
+  /** Invites by which somebody can still join, in the order of their ids. */
+  openInvites(nowMs: number): OpenInvite[] {
+    const now = this.#now()
+    const open: OpenInvite[] = []
+    for (const number of this.#ledger.invites) {
+      const { id, author, change } = this.#ledger.judged[number]!.operation
+      if (change.kind !== 'invite' || nowMs > change.expiresMs || !now.invite(id)?.isBacked) continue
+      const uses = now.joinedBy(id).size
+      const { role, expiresMs, maxUses } = change
+      if (uses < maxUses) open.push({ id, author, role, expiresMs, maxUses, uses })
+    }
+    return open.sort(byId)
+  }
+
+  /**
+   * Whether a message comes after what is accepted of its author or device by a removal, or a demotion to a reader, that
+   * counts and that the message had not seen.
+   */
+  isBeyondCut({ user, device, seq, heads }: Written): boolean {
+    const lowerings = this.#ledger.lowerings(user)
+    const removals = this.#ledger.deviceRemovals(device)
+    if (lowerings.length + removals.length === 0) return false
+    const view = this.#viewOf(heads)
+    const isEnded = (number: number) => {
+      const { author, change } = this.#ledger.judged[number]!.operation
+      if (change.kind === 'role' && change.role >= ROLE.member) return false
+      if (change.kind === 'removeDevice' && author !== user) return false
+      const extent = 'cut' in change ? change.cut.get(device) : 'extent' in change ? change.extent : undefined
+      if (seq <= (extent?.m ?? 0) || holds(view, number)) return false
+      return this.#verdicts.verdict(number, this.#verdicts.whole())
+    }
+    return lowerings.some(isEnded) || removals.some(isEnded)
+  }
+
+  // How it came to that
+
+  /** In the order in which they came here. */
+  *operations(): Generator<Operation> {
+    for (const { operation } of this.#ledger.judged) yield operation
+  }
+
+  /** Whether an operation was allowed by its own past, whatever became of it. */
+  wasAllowed(id: EventId): boolean {
+    return this.#ledger.judged[this.#ledger.number(id)]!.isAllowed
+  }
+
+  /** Whether an operation counts. */
   isEffective(id: EventId): boolean {
-    return this.#verdict(this.#number(id), this.#contextOfAll())
+    return this.#verdicts.verdict(this.#ledger.number(id), this.#verdicts.whole())
   }
 
   /** The revocations by which an operation is cancelled. */
   cancelledBy(id: EventId): EventId[] {
-    const number = this.#number(id)
-    return this.#contextOfAll()
-      .accepted.filter((revocation) => this.#cancels.get(revocation)!.includes(number))
-      .map((revocation) => this.#operations[revocation]!.id)
+    const number = this.#ledger.number(id)
+    const whole = this.#verdicts.whole()
+    return whole.accepted
+      .filter((revocation) => this.#verdicts.cancelledOf(revocation, whole).includes(number))
+      .map((revocation) => this.#ledger.judged[revocation]!.operation.id)
   }
 
-  #number(id: EventId): number {
-    const number = this.#numbers.get(id)
-    if (number === undefined) throw new TypeError(`operation ${id} is not here`)
-    return number
+  /** What a revocation cancels: nothing unless it counts itself. */
+  cancelledOf(revocation: EventId): EventId[] {
+    const cancelled = this.#verdicts.cancelledOf(this.#ledger.number(revocation), this.#verdicts.whole())
+    return cancelled.map((number) => this.#ledger.judged[number]!.operation.id).sort()
   }
 
-  // R3: cuts
-
-  /** A new operation may lie beyond the cut of a revocation that it had not seen. */
-  #noteCancelled(number: number): void {
-    const { author, change } = this.#operations[number]!
-    const past = this.#pasts.of(number)
-    if (past.missing.length === 0) return
-    const invite = change.kind === 'join' ? change.invite : ''
-    for (const victim of [author, invite])
-      for (const revocation of this.#against.get(victim) ?? []) {
-        if (holds(past, revocation) || !this.#isBeyond(number, revocation)) continue
-        if (!this.#cancels.has(revocation)) this.#whole = undefined
-        listOf(this.#cancels, revocation).push(number)
-        for (const context of [...this.#contexts.values(), ...(this.#whole ? [this.#whole] : [])])
-          if (context.accepted.includes(revocation)) cancel(context, number)
-      }
-  }
-
-  /** What is here already may lie beyond the cut of a new revocation. */
-  #noteCancels(revocation: number): boolean {
-    const victim = this.#victim[revocation]
-    if (victim === undefined) return false
-    const beyond = (this.#by.get(victim) ?? []).filter((number) => this.#isBeyond(number, revocation))
-    if (beyond.length === 0) return false
-    this.#cancels.set(revocation, beyond)
-    this.#whole = undefined
-    return true
-  }
-
-  /** number: by the victim of the revocation, which it had not seen. */
-  #isBeyond(number: number, revocation: number): boolean {
-    const { change } = this.#operations[revocation]!
-    const { author, device, seq, change: cancelled } = this.#operations[number]!
-    if ('target' in cancelled && cancelled.target === author) return false
-    if (this.#victim[number] !== undefined && this.#precedence(number, revocation) < 0) return false
-    if (change.kind === 'revoke') return !this.#pasts.isBefore(number, revocation)
-    return 'cut' in change && seq > (change.cut.get(device) ?? 0)
-  }
-
-  /** R4: negative when a takes precedence. */
-  #precedence(a: number, b: number): number {
-    const rank = (number: number) => this.#circumstances[number]!.author ?? -1
-    const byId = this.#operations[a]!.id < this.#operations[b]!.id ? -1 : 1
-    return rank(b) - rank(a) || this.#depth[a]! - this.#depth[b]! || byId
-  }
-
-  // R4, R7: which revocations hold
-
-  #contextOfAll(): Context {
-    return (this.#whole ??= this.#contextOf(this.#pasts.all))
-  }
-
-  #contextOf(view: View): Context {
-    if (this.#cancels.size === 0) return NO_CONFLICT
-    const revocations: number[] = []
-    for (const [revocation, cancelled] of this.#cancels)
-      if (holds(view, revocation) && cancelled.some((number) => holds(view, number)))
-        revocations.push(revocation)
-    const key = revocations.sort((a, b) => a - b).join()
-    let context = this.#contexts.get(key)
-    if (context) this.#contexts.delete(key)
-    else context = this.#consider(revocations)
-    this.#contexts.set(key, context)
-    if (this.#contexts.size > MAX_CONTEXTS) this.#contexts.delete(this.#contexts.keys().next().value!)
-    return context
-  }
-
-  /** What falls in the end is left out, the last first: it may be what made the others fall. */
-  #consider(revocations: readonly number[]): Context {
-    const inOrder = [...revocations].sort((a, b) => this.#precedence(a, b))
-    const undone = new Set<number>()
-    for (;;) {
-      const context: Context = {
-        accepted: [],
-        cancelled: new Set(),
-        firstCancelled: Infinity,
-        verdicts: [],
-      }
-      for (const revocation of inOrder) {
-        if (undone.has(revocation) || !this.#verdict(revocation, context)) continue
-        context.accepted.push(revocation)
-        for (const number of this.#cancels.get(revocation)!) cancel(context, number)
-      }
-      const fallen = context.accepted.findLast((revocation) => !this.#verdict(revocation, context))
-      if (fallen === undefined) return context
-      undone.add(fallen)
-    }
-  }
-
-  #verdict(number: number, context: Context): boolean {
-    if (this.#isAsEver(number, context)) return this.#isAllowed[number]!
-    // Everything that a verdict needs comes before it.
-    for (let next = context.verdicts.length; next <= number; next++)
-      context.verdicts.push(this.#judgeAgain(next, context))
-    return context.verdicts[number]!
-  }
-
-  /** Nothing was cancelled before it, neither in its own past nor here. */
-  #isAsEver(number: number, context: Context): boolean {
-    return number < context.firstCancelled && !this.#hasCancelled[number]!
-  }
-
-  #judgeAgain(number: number, context: Context): boolean {
-    if (!this.#isAllowed[number]! || context.cancelled.has(number)) return false
-    if (this.#isAsEver(number, context)) return true
-    const operation = this.#operations[number]!
-    const { author, change } = operation
-    if (change.kind === 'join') return this.#verdict(this.#number(change.invite), context)
-    const role = this.#roleIn(this.#pasts.of(number), author, context)
-    return isAllowed(operation, this.#root, { ...this.#circumstances[number]!, author: role })
-  }
-
-  #circumstancesOf(operation: Operation, past: View, context: Context): Circumstances {
-    const { author, change } = operation
-    const target = targetOf(operation)
-    const inviteId = 'invite' in change ? change.invite : undefined
-    return {
-      author: this.#roleIn(past, author, context),
-      target: target === undefined ? undefined : this.#roleIn(past, target, context),
-      invite: inviteId === undefined ? undefined : this.#inviteIn(past, inviteId, context),
-    }
-  }
-
-  #inviteIn(view: View, id: EventId, context: Context): Circumstances['invite'] {
-    const number = this.#numbers.get(id)
-    if (number === undefined || !holds(view, number) || !this.#verdict(number, context)) return undefined
-    const { change, author } = this.#operations[number]!
-    const isRevoked = (this.#against.get(id) ?? []).some((revocation) =>
-      this.#counts(revocation, view, context),
-    )
-    return change.kind === 'invite' && !isRevoked ? { ...change, author } : undefined
-  }
-
-  #counts(number: number, view: View, context: Context): boolean {
-    return holds(view, number) && this.#verdict(number, context)
-  }
-
-  // R5, R6: what the operations that count make of one person
-
-  #roleIn(view: View, user: UserTag, context: Context): Role | undefined {
-    const about = this.#about.get(user)?.filter((number) => this.#counts(number, view, context)) ?? []
-    const [only] = about
-    if (only === undefined) return undefined
-    if (about.length === 1)
-      return this.#operations[only]!.change.kind === 'remove' ? undefined : this.#given(only)
-    const removals = about.filter((number) => this.#operations[number]!.change.kind === 'remove')
-    const latest: number[] = []
-    let admitted: Role | undefined
-    let set: Role | undefined
-    let isSetInside = false
-    for (const number of about.reverse()) {
-      const { change } = this.#operations[number]!
-      if (change.kind === 'remove') continue
-      const isInside = removals.every((removal) => this.#readmits(number, removal))
-      if (!isInside && change.kind !== 'role') continue
-      if (latest.some((later) => this.#pasts.isBefore(number, later))) continue
-      latest.push(number)
-      const role = this.#given(number)
-      if (change.kind === 'role') {
-        set = Math.min(set ?? role, role)
-        isSetInside ||= isInside
-      } else admitted = Math.max(admitted ?? role, role)
-    }
-    if (isSetInside) return set
-    return admitted === undefined || set === undefined ? admitted : Math.min(admitted, set)
-  }
-
-  #given(number: number): Role {
-    const { change } = this.#operations[number]!
-    if (change.kind === 'create') return 100
-    if (change.kind === 'join') return this.#given(this.#number(change.invite))
-    return 'role' in change ? change.role : 0
-  }
-
-  /** R5: whether an admission had seen a removal. */
-  #readmits(admission: number, removal: number): boolean {
-    const { change } = this.#operations[admission]!
-    const { author, change: removed } = this.#operations[removal]!
-    if (removed.kind !== 'remove') return true
-    if (change.kind !== 'join' || (author === removed.target && !removed.ban))
-      return this.#pasts.isBefore(removal, admission)
-    return !removed.ban && this.#pasts.isBefore(removal, this.#number(change.invite))
-  }
-
-  #resolve(user: UserTag): void {
-    const role = this.#roleIn(this.#pasts.all, user, this.#contextOfAll())
-    if (role === undefined) this.#members.delete(user)
-    else this.#members.set(user, role)
+  /** Removals and demotions of somebody, and of its devices, that were allowed; in the order of their ids. */
+  cutsOf(user: UserTag): Cutting[] {
+    const ownRemovals = this.#ledger
+      .by(user)
+      .filter((number) => this.#ledger.judged[number]!.operation.change.kind === 'removeDevice')
+    return [...this.#ledger.lowerings(user), ...ownRemovals]
+      .map((number) => this.#ledger.judged[number]!.operation)
+      .sort(byId)
+      .map((revocation) => ({
+        revocation,
+        isEffective: this.isEffective(revocation.id),
+        cancelled: this.cancelledOf(revocation.id),
+      }))
   }
 }
 
-function cancel(context: Context, number: number): void {
-  context.cancelled.add(number)
-  context.firstCancelled = Math.min(context.firstCancelled, number)
-  context.verdicts.length = Math.min(context.verdicts.length, number)
-}
-
-/** The person, or the invite, that loses something by an operation. One's own leaving or stepping down cancels nothing. */
-function revokedBy({ author, change }: Operation, { target }: Circumstances): string | undefined {
-  if (change.kind === 'revoke') return change.invite
-  if (!('cut' in change) || change.target === author || target === undefined) return undefined
-  if (change.kind === 'remove') return change.target
-  return change.role < target ? change.target : undefined
-}
-
-function listOf<K>(map: Map<K, number[]>, key: K): number[] {
-  let list = map.get(key)
-  if (!list) map.set(key, (list = []))
-  return list
+function byId(a: { id: EventId }, b: { id: EventId }): number {
+  return a.id < b.id ? -1 : 1
 }

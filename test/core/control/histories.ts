@@ -1,7 +1,7 @@
 /** Random histories of a group's control operations: members who see little of each other, and some who lie. */
 import fc from 'fast-check'
 import type { EventId } from '../../../src-main/api/contract.ts'
-import { isAllowed, targetOf, type Change, type Operation } from '../../../src-main/core/control/operation.ts'
+import type { Change, Cut, Extent, Operation } from '../../../src-main/core/control/operation.ts'
 import { Resolver } from '../../../src-main/core/control/resolver.ts'
 
 export const ROOT = 'op0000'
@@ -13,7 +13,10 @@ export const steps = (maxLength: number): fc.Arbitrary<Step[]> =>
 
 const USERS = 6
 const ROLES = [0, 10, 10, 50, 60, 80, 100]
-const KINDS = ['add', 'add', 'role', 'role', 'remove', 'remove', 'invite', 'join', 'revoke'] as const
+const KINDS = [
+  ...['add', 'add', 'role', 'role', 'remove', 'remove', 'invite', 'join', 'join', 'revoke', 'removeDevice'],
+  ...['add', 'role', 'remove', 'successor', 'successor', 'succeed', 'succeed', 'enter', 'rotate', 'unknown'],
+] as Change['kind'][]
 
 export interface Made {
   operations: Operation[]
@@ -65,18 +68,9 @@ export function play(script: readonly Step[], lying: boolean): Made {
     const id = `op${String((seed! * 7919) % 1000).padStart(3, '0')}-${made.operations.length}`
     const base = { id, author, device: name, seq: own.length + 1, timeMs: made.operations.length, parents }
     const changes = [0, 1, 2, 3, 4, 5].map((turn) =>
-      changeOf(made, past, [kind! + turn, target! + turn, role! + turn, lying ? lie! : 1]),
+      changeOf(made, past, author, [kind! + turn, target! + turn, role! + turn, lying ? lie! : 1]),
     )
-    const fits = (change: Change) => {
-      const operation = { ...base, change }
-      const subject = targetOf(operation)
-      const invite = 'invite' in change ? made.operations.find((one) => one.id === change.invite) : undefined
-      return isAllowed(operation, ROOT, {
-        author: resolver.roleAt(parents, author),
-        target: subject === undefined ? undefined : resolver.roleAt(parents, subject),
-        invite: invite?.change.kind === 'invite' ? { ...invite.change, author: invite.author } : undefined,
-      })
-    }
+    const fits = (change: Change) => resolver.wouldAllow({ ...base, change })
     push(made, resolver, { ...base, change: changes.find(fits) ?? changes[0]! })
   }
   return made
@@ -94,22 +88,54 @@ export function reduced({ pasts }: Made, ids: readonly EventId[]): EventId[] {
   return all.filter((id) => !all.some((other) => pasts.get(other)!.has(id)))
 }
 
-function changeOf({ operations }: Made, past: ReadonlySet<EventId>, numbers: readonly number[]): Change {
+function changeOf(
+  { operations }: Made,
+  past: ReadonlySet<EventId>,
+  author: string,
+  numbers: readonly number[],
+): Change {
   const [kindNo, targetNo, roleNo, lie] = numbers as [number, number, number, number]
   const kind = KINDS[kindNo % KINDS.length]!
   const target = `u${targetNo % USERS}`
   const role = ROLES[roleNo % ROLES.length]!
-  if (kind === 'add') return { kind, target, role }
-  if (kind === 'invite') return { kind, role: role % 100, expiresMs: lie % 7 === 0 ? 5 : 1e6 }
-  if (kind === 'join' || kind === 'revoke') {
-    const invites = operations.filter((one) => past.has(one.id) && one.change.kind === 'invite')
-    return { kind, invite: invites[targetNo % invites.length]?.id ?? ROOT }
+  const extents = (user: string) => cutOf(operations, past, user, lie)
+  switch (kind) {
+    case 'add':
+      return { kind, target, role }
+    case 'invite':
+      return { kind, role: role % 100, expiresMs: lie % 7 === 0 ? 5 : 1e6, maxUses: (roleNo % 3) + 1 }
+    case 'join':
+    case 'revoke': {
+      const invites = operations.filter((one) => past.has(one.id) && one.change.kind === 'invite')
+      return { kind, invite: invites[targetNo % invites.length]?.id ?? ROOT }
+    }
+    case 'role':
+      return { kind, target, role, cut: extents(target) }
+    case 'remove':
+      return { kind, target, cut: extents(target), ban: roleNo % 5 === 0 }
+    case 'removeDevice': {
+      // Mostly one's own.
+      const device = `${roleNo % 5 === 0 ? target : author}.${targetNo % 2}`
+      return { kind, device, extent: extents(author).get(device) ?? { c: 0, m: 0 } }
+    }
+    case 'successor':
+      return { kind, target: roleNo % 4 === 0 ? undefined : target }
+    default:
+      return { kind } as Change
   }
-  const cut = new Map<string, number>()
-  for (const one of operations)
-    if (past.has(one.id) && one.author === target)
-      cut.set(one.device, lie % 3 === 0 ? Math.min(one.seq, lie % 4) : one.seq)
-  return kind === 'role' ? { kind, target, role, cut } : { kind, target, cut, ban: lie % 5 === 0 }
+}
+
+/** What its author had seen of somebody's devices. A lie says less, or more than there is, or names others' devices. */
+function cutOf(operations: readonly Operation[], past: ReadonlySet<EventId>, user: string, lie: number): Cut {
+  const cut = new Map<string, Extent>()
+  for (const { id, author, device, seq } of operations) {
+    if (!past.has(id) || author !== user) continue
+    const c = lie % 3 === 0 ? Math.min(seq, lie % 4) : lie % 11 === 0 ? seq + 3 : seq
+    cut.set(device, { c, m: c })
+  }
+  if (lie % 13 === 0)
+    for (const { device } of operations) if (!cut.has(device)) cut.set(device, { c: 0, m: 9 })
+  return cut
 }
 
 /** The same operations in another order that has causes first. */

@@ -2,11 +2,12 @@
  * Rules R1 to R7 once more, word for word, with sets and without anything that makes it fast: what the resolver is
  * compared with.
  */
-import type { EventId } from '../../../src-main/api/contract.ts'
+import type { DeviceTag, EventId } from '../../../src-main/api/contract.ts'
 import {
   isAllowed,
   targetOf,
   type Circumstances,
+  type Naming,
   type Operation,
   type Role,
   type UserTag,
@@ -55,13 +56,22 @@ export class Reference {
     return judged
   }
 
-  #victim(id: EventId): string | undefined {
-    const { author, change } = this.operations.get(id)!
-    if (change.kind === 'revoke') return change.invite
-    if (!('cut' in change) || change.target === author) return undefined
-    const { target } = this.#judge(id).circumstances
-    if (target === undefined) return undefined
-    return change.kind === 'remove' || change.role < target ? change.target : undefined
+  /** Whether it takes something from somebody. */
+  #isRevocation(id: EventId): boolean {
+    const { change } = this.operations.get(id)!
+    const { target, named } = this.#judge(id).circumstances
+    switch (change.kind) {
+      case 'revoke':
+      case 'remove':
+      case 'removeDevice':
+        return true
+      case 'role':
+        return target !== undefined && change.role < target
+      case 'successor':
+        return named.some(({ successor }) => successor !== change.target)
+      default:
+        return false
+    }
   }
 
   #isBefore(a: EventId, b: EventId): boolean {
@@ -70,28 +80,64 @@ export class Reference {
 
   /** R4. */
   #precedence(a: EventId, b: EventId): number {
-    const rank = (id: EventId) => this.#judge(id).circumstances.author ?? -1
-    return rank(b) - rank(a) || this.#depth(a) - this.#depth(b) || (a < b ? -1 : 1)
+    const order = ({ author, change }: Operation) => {
+      if (change.kind === 'removeDevice') return 0
+      if (change.kind === 'successor') return 1
+      return 'target' in change && change.target === author ? 1 : 2
+    }
+    const byOrder = order(this.operations.get(a)!) - order(this.operations.get(b)!)
+    return this.#rank(b) - this.#rank(a) || byOrder || this.#depth(a) - this.#depth(b) || (a < b ? -1 : 1)
+  }
+
+  #rank(id: EventId): number {
+    return this.#judge(id).circumstances.author ?? -1
   }
 
   /** R3. */
   #cancels(revocation: EventId, id: EventId): boolean {
-    const { author, device, seq, change } = this.operations.get(id)!
-    const victim = this.#victim(revocation)
-    if (victim !== author && !(change.kind === 'join' && change.invite === victim)) return false
-    if ('target' in change && change.target === author) return false
     if (revocation === id || this.#isBefore(revocation, id)) return false
-    if (this.#victim(id) !== undefined && this.#precedence(id, revocation) < 0) return false
-    const revoking = this.operations.get(revocation)!.change
-    if (revoking.kind === 'revoke') return !this.#isBefore(id, revocation)
-    return 'cut' in revoking && seq > (revoking.cut.get(device) ?? 0)
+    if (this.#isRevocation(id) && this.#precedence(id, revocation) < 0) return false
+    const { author, device, seq, change } = this.operations.get(id)!
+    const { author: by, change: revoking } = this.operations.get(revocation)!
+    const wasSeen = this.#isBefore(id, revocation)
+    if (change.kind === 'create') return false
+    if (revoking.kind === 'revoke')
+      return change.kind === 'join' && change.invite === revoking.invite && !wasSeen
+    if (revoking.kind === 'successor')
+      return (
+        change.kind === 'succeed' &&
+        author !== revoking.target &&
+        this.#judge(revocation).circumstances.named.some(({ successor }) => successor === author) &&
+        !wasSeen
+      )
+    if (revoking.kind === 'removeDevice') {
+      if (author !== by || device !== revoking.device) return false
+      if (change.kind === 'join' || change.kind === 'removeDevice') return false
+      return this.#rank(id) <= this.#rank(revocation) && (!wasSeen || seq > revoking.extent.c)
+    }
+    if (revoking.kind !== 'role' && revoking.kind !== 'remove') return false
+    const left = revoking.kind === 'role' ? revoking.role : -1
+    if (change.kind === 'join' && !wasSeen) {
+      const { author: host, change: invite } = this.operations.get(change.invite)!
+      const role = invite.kind === 'invite' ? invite.role : NaN
+      if (host === revoking.target && (left < 50 || left <= role) && role < this.#rank(revocation))
+        return true
+    }
+    if (change.kind === 'succeed' && !wasSeen) {
+      const { named } = this.#judge(id).circumstances
+      if (named.some(({ owner, successor }) => successor === author && owner === revoking.target)) return true
+    }
+    if (author !== revoking.target || author === by) return false
+    if ((change.kind === 'role' || change.kind === 'remove') && change.target === author) return false
+    const accepted = revoking.cut.get(device)?.c ?? 0
+    return this.#rank(id) <= this.#rank(revocation) && (!wasSeen || seq > accepted)
   }
 
   resolve(set: ReadonlySet<EventId>): Outcome {
     const allowed = [...set].filter((id) => this.#judge(id).allowed)
     const causesFirst = allowed.sort((a, b) => this.#depth(a) - this.#depth(b))
     const revocations = allowed
-      .filter((id) => this.#victim(id) !== undefined && allowed.some((other) => this.#cancels(id, other)))
+      .filter((id) => this.#isRevocation(id) && allowed.some((other) => this.#cancels(id, other)))
       .sort((a, b) => this.#precedence(a, b))
     const undone = new Set<EventId>()
     for (;;) {
@@ -116,32 +162,76 @@ export class Reference {
   /** R7. */
   #standsAmong(effective: ReadonlySet<EventId>, id: EventId): boolean {
     const operation = this.operations.get(id)!
-    if (operation.change.kind === 'join') return effective.has(operation.change.invite)
-    const past = new Set([...this.pasts.get(id)!].filter((one) => effective.has(one)))
-    const author = this.#role(operation.author, past)
-    return isAllowed(operation, this.#root, { ...this.#judge(id).circumstances, author })
+    const before = this.#judge(id).circumstances
+    const now = this.#circumstances(id, effective)
+    if (operation.change.kind === 'join')
+      return !now.isDeviceRemoved && now.invite !== undefined && now.invite.isBacked
+    const { author, isDeviceRemoved, named } = now
+    const again = { ...before, author, isDeviceRemoved }
+    return isAllowed(operation, this.#root, operation.change.kind === 'succeed' ? { ...again, named } : again)
   }
 
   #circumstances(id: EventId, among: ReadonlySet<EventId>): Circumstances {
     const past = this.pasts.get(id)!
     const counting = new Set([...past].filter((one) => among.has(one)))
     const operation = this.operations.get(id)!
-    const target = targetOf(operation)
-    const { change } = operation
-    const invited = 'invite' in change && counting.has(change.invite) ? change.invite : undefined
-    const invite = invited === undefined ? undefined : this.operations.get(invited)!
-    const isRevoked = [...counting].some((one) => {
-      const { change: other } = this.operations.get(one)!
-      return other.kind === 'revoke' && other.invite === invited
-    })
+    const { author, device, change } = operation
+    const target = 'target' in change ? change.target : targetOf(operation)
+    const isDeviceRemoved = this.isDeviceRemoved(author, device, counting)
     return {
-      author: this.#role(operation.author, counting),
+      author: isDeviceRemoved ? undefined : this.#role(author, counting),
+      isDeviceRemoved,
       target: target === undefined ? undefined : this.#role(target, counting),
-      invite:
-        invite?.change.kind === 'invite' && !isRevoked
-          ? { ...invite.change, author: invite.author }
-          : undefined,
+      invite: 'invite' in change ? this.#invite(change.invite, author, counting) : undefined,
+      isOwnDevice: [...past].some((one) => {
+        const other = this.operations.get(one)!
+        if (change.kind !== 'removeDevice' || !this.#judge(one).allowed) return false
+        return other.author === author && other.device === change.device
+      }),
+      named: this.named(counting),
     }
+  }
+
+  isDeviceRemoved(user: UserTag, device: DeviceTag, counting: ReadonlySet<EventId>): boolean {
+    return [...counting].some((one) => {
+      const { author, change } = this.operations.get(one)!
+      return author === user && change.kind === 'removeDevice' && change.device === device
+    })
+  }
+
+  #invite(id: EventId, joining: UserTag, counting: ReadonlySet<EventId>): Circumstances['invite'] {
+    const { author, change } = this.operations.get(id) ?? {}
+    if (change?.kind !== 'invite' || !counting.has(id)) return undefined
+    const others = [...counting].map((one) => this.operations.get(one)!)
+    if (others.some((other) => other.change.kind === 'revoke' && other.change.invite === id)) return undefined
+    const joined = others.filter(
+      (other) => other.change.kind === 'join' && other.change.invite === id && other.author !== joining,
+    )
+    const host = this.#role(author!, counting) ?? -1
+    return {
+      author: author!,
+      role: change.role,
+      expiresMs: change.expiresMs,
+      isBacked: host >= 50 && host > change.role,
+      isUsedUp: new Set(joined.map((other) => other.author)).size >= change.maxUses,
+    }
+  }
+
+  named(counting: ReadonlySet<EventId>): Naming[] {
+    const namings = [...counting].filter((one) => this.operations.get(one)!.change.kind === 'successor')
+    const named: Naming[] = []
+    for (const id of namings) {
+      const { author: owner, change } = this.operations.get(id)!
+      if (change.kind !== 'successor' || change.target === undefined) continue
+      const { target: successor } = change
+      if (namings.some((later) => this.#isBefore(id, later))) continue
+      const isRemoved = [...counting].some((one) => {
+        const other = this.operations.get(one)!.change
+        return other.kind === 'remove' && other.target === successor && !this.#isBefore(one, id)
+      })
+      if (!isRemoved && this.#role(owner, counting) === 100) named.push({ id, owner, successor })
+    }
+    return named
   }
 
   /** R5, R6. */
@@ -162,10 +252,11 @@ export class Reference {
     const given = (id: EventId): Role => {
       const change = changeOf(id)
       if (change.kind === 'join') return given(change.invite)
-      return change.kind === 'create' ? 100 : 'role' in change ? change.role : NaN
+      if (change.kind === 'create' || change.kind === 'succeed') return 100
+      return 'role' in change ? change.role : NaN
     }
     if (admissions.length === 0) return undefined
-    const isRole = (id: EventId) => changeOf(id).kind === 'role'
+    const isRole = (id: EventId) => ['role', 'succeed'].includes(changeOf(id).kind)
     const settings = [...new Set([...admissions, ...about.filter(isRole)])]
     const latest = settings.filter((id) => !settings.some((other) => this.#isBefore(id, other)))
     const roles = latest.filter(isRole)

@@ -5,50 +5,7 @@ import type { EventId } from '../../../src-main/api/contract.ts'
 import { isAllowed, type Change, type Operation } from '../../../src-main/core/control/operation.ts'
 import { Resolver } from '../../../src-main/core/control/resolver.ts'
 import { play, push, reduced, ROOT, steps } from './histories.ts'
-
-/** A group founded by alice, with bob and carol as admins and dave as a member. */
-class Story {
-  readonly resolver = new Resolver(ROOT)
-  readonly #seqs = new Map<string, number>()
-
-  constructor() {
-    this.does('alice', ROOT, [], { kind: 'create' })
-    this.does('alice', 'bob in', [ROOT], { kind: 'add', target: 'bob', role: 80 })
-    this.does('alice', 'carol in', ['bob in'], { kind: 'add', target: 'carol', role: 60 })
-    this.does('alice', 'dave in', ['carol in'], { kind: 'add', target: 'dave', role: 10 })
-  }
-
-  does(author: string, id: EventId, parents: EventId[], change: Change, timeMs = 0): this {
-    const seq = (this.#seqs.get(author) ?? 0) + 1
-    this.#seqs.set(author, seq)
-    this.resolver.add({ id, author, device: `${author}'s`, seq, timeMs, parents, change })
-    return this
-  }
-
-  get members(): Record<string, number> {
-    return Object.fromEntries(this.resolver.members)
-  }
-
-  counts(id: EventId): boolean {
-    return this.resolver.isEffective(id)
-  }
-}
-
-const ALL = 'dave in'
-const remove = (target: string, cut: [string, number][] = [], ban = false): Change => ({
-  kind: 'remove',
-  target,
-  cut: new Map(cut),
-  ban,
-})
-const add = (target: string, role = 10): Change => ({ kind: 'add', target, role })
-const set = (target: string, role: number, cut: [string, number][] = []): Change => ({
-  kind: 'role',
-  target,
-  role,
-  cut: new Map(cut),
-})
-const invite = (role = 10, expiresMs = 1_000): Change => ({ kind: 'invite', role, expiresMs })
+import { add, ALL, invite, remove, set, Story } from './story.ts'
 
 describe('R1: an operation is judged by its own past', () => {
   test('what was not allowed does not become so by a later promotion', () => {
@@ -75,8 +32,11 @@ describe('R2: one acts on lower roles only', () => {
   const judge = (change: Change, author: number | undefined, target: number | undefined) =>
     isAllowed({ id: 'op', author: 'ann', device: 'd', seq: 1, timeMs: 0, parents: [ROOT], change }, ROOT, {
       author,
+      isDeviceRemoved: false,
       target,
       invite: undefined,
+      isOwnDevice: false,
+      named: [],
     })
 
   test('nobody removes or demotes an equal or a higher one, and nobody below an admin does it at all', () => {

@@ -1,0 +1,49 @@
+/** R5, R6: what the operations that count make of one person. */
+import type { Judged } from './cuts.ts'
+import { ROLE, type Role } from './operation.ts'
+
+type IsBefore = (a: Judged, b: Judged) => boolean
+
+/** about: what counts about one person, causes first. undefined: not a member. */
+export function roleOf(about: readonly Judged[], isBefore: IsBefore): Role | undefined {
+  const [only] = about
+  if (only === undefined) return undefined
+  if (about.length === 1) return only.operation.change.kind === 'remove' ? undefined : given(only)
+  const removals = about.filter(({ operation }) => operation.change.kind === 'remove')
+  const latest: Judged[] = []
+  let admitted: Role | undefined
+  let set: Role | undefined
+  let isSetInside = false
+  for (const one of about.toReversed()) {
+    const { kind } = one.operation.change
+    if (kind === 'remove') continue
+    const isSetting = kind === 'role' || kind === 'succeed'
+    const isInside = removals.every((removal) => readmits(one, removal, isBefore))
+    if (!isInside && !isSetting) continue
+    if (latest.some((later) => isBefore(one, later))) continue
+    latest.push(one)
+    const role = given(one)
+    if (isSetting) {
+      set = Math.min(set ?? role, role)
+      isSetInside ||= isInside
+    } else admitted = Math.max(admitted ?? role, role)
+  }
+  if (isSetInside) return set
+  return admitted === undefined || set === undefined ? admitted : Math.min(admitted, set)
+}
+
+function given({ operation, invite }: Judged): Role {
+  const { change } = operation
+  if (change.kind === 'create' || change.kind === 'succeed') return ROLE.owner
+  if (change.kind === 'join') return invite ? given(invite) : ROLE.reader
+  return 'role' in change ? change.role : ROLE.reader
+}
+
+/** R5: whether an admission had seen a removal. */
+function readmits(admission: Judged, removal: Judged, isBefore: IsBefore): boolean {
+  const { author, change: removed } = removal.operation
+  if (removed.kind !== 'remove') return true
+  if (admission.operation.change.kind !== 'join' || (author === removed.target && !removed.ban))
+    return isBefore(removal, admission)
+  return !removed.ban && admission.invite !== undefined && isBefore(removal, admission.invite)
+}

@@ -1,0 +1,198 @@
+/**
+ * R4, R7: which revocations hold, and what then counts. What a set resolves to differs from what its operations say by
+ * themselves only through revocations that cancel something. There are few, so verdicts are kept per combination of
+ * those: a Context.
+ */
+import type { EventId } from '../../api/contract.ts'
+import { isBeyond, precedence, type Judged } from './cuts.ts'
+import { note, type Ledger } from './ledger.ts'
+import { isAllowed } from './operation.ts'
+import { holds, type View } from './pasts.ts'
+import { Standing } from './standing.ts'
+
+/** Resolved combinations of revocations that are kept. */
+const MAX_CONTEXTS = 64
+
+/** Verdicts on operations, given that these revocations are among them. */
+export interface Context {
+  /** Revocations whose cuts hold. */
+  accepted: number[]
+  cancelled: Set<number>
+  /** The first that is cancelled; up to there everything is as judged by its own past. */
+  firstCancelled: number
+  /** Verdicts so far; what is not listed yet comes after. */
+  verdicts: boolean[]
+  /** No revocation fell in the end: another with less precedence may be considered on top of it. */
+  isFinal: boolean
+}
+
+const NO_CONFLICT: Context = {
+  accepted: [],
+  cancelled: new Set(),
+  firstCancelled: Infinity,
+  verdicts: [],
+  isFinal: true,
+}
+
+export class Verdicts {
+  readonly #root: EventId
+  readonly #ledger: Ledger
+  /** Revocations that cancel anything: what they cancel. */
+  readonly #cancels = new Map<number, number[]>()
+  /** The last operation that cancels or is cancelled: whoever has seen everything up to it judges as everything does. */
+  #lastConflict = -1
+  readonly #contexts = new Map<string, Context>()
+  /** Of everything that is here, until another revocation cancels something. */
+  #whole: Context | undefined
+
+  constructor(root: EventId, ledger: Ledger) {
+    this.#root = root
+    this.#ledger = ledger
+  }
+
+  /** Of everything that is here. */
+  whole(): Context {
+    return this.of(this.#ledger.pasts.all)
+  }
+
+  of(view: View): Context {
+    if (this.#cancels.size === 0) return NO_CONFLICT
+    const complete = view.missing[0] ?? view.limit
+    if (complete > this.#lastConflict) return (this.#whole ??= this.#contextFor([...this.#cancels.keys()]))
+    const revocations: number[] = []
+    for (const [revocation, cancelled] of this.#cancels)
+      if (holds(view, revocation) && cancelled.some((number) => holds(view, number)))
+        revocations.push(revocation)
+    return this.#contextFor(revocations)
+  }
+
+  verdict(number: number, context: Context): boolean {
+    if (this.#isAsEver(number, context)) return this.#ledger.judged[number]!.isAllowed
+    // Everything that a verdict needs comes before it.
+    for (let next = context.verdicts.length; next <= number; next++)
+      context.verdicts.push(this.#judgeAgain(next, context))
+    return context.verdicts[number]!
+  }
+
+  /** What a revocation cancels in a context. */
+  cancelledOf(revocation: number, context: Context): readonly number[] {
+    return context.accepted.includes(revocation) ? this.#cancels.get(revocation)! : []
+  }
+
+  /** Takes in a new operation that is allowed. Returns whether it cancels anything, or is cancelled. */
+  add(judged: Judged): boolean {
+    const isReached = this.#noteReached(judged)
+    return this.#noteReach(judged) || isReached
+  }
+
+  /** It may lie beyond the cut of a revocation that it had not seen. */
+  #noteReached(judged: Judged): boolean {
+    const { number } = judged
+    const past = this.#ledger.pasts.of(number)
+    if (past.missing.length === 0) return false
+    let isReached = false
+    for (const revocation of this.#ledger.mayReach(judged)) {
+      if (holds(past, revocation) || !isBeyond(judged, this.#ledger.judged[revocation]!, false)) continue
+      isReached = true
+      if (!this.#cancels.has(revocation)) this.#whole = undefined
+      note(this.#cancels, revocation, number)
+      this.#lastConflict = number
+      for (const context of [...this.#contexts.values(), ...(this.#whole ? [this.#whole] : [])])
+        if (context.accepted.includes(revocation)) cancel(context, number)
+    }
+    return isReached
+  }
+
+  /** What is here already may lie beyond its cut. */
+  #noteReach(judged: Judged): boolean {
+    const { number, isRevocation } = judged
+    if (!isRevocation) return false
+    const past = this.#ledger.pasts.of(number)
+    const reached: number[] = []
+    for (const done of this.#ledger.reachableBy(judged))
+      if (isBeyond(this.#ledger.judged[done]!, judged, holds(past, done))) reached.push(done)
+    if (reached.length === 0) return false
+    this.#cancels.set(number, reached)
+    this.#lastConflict = number
+    this.#whole = undefined
+    return true
+  }
+
+  #contextFor(revocations: readonly number[]): Context {
+    const key = keyOf(revocations)
+    let context = this.#contexts.get(key)
+    if (context) this.#contexts.delete(key)
+    else context = this.#consider(revocations)
+    this.#contexts.set(key, context)
+    if (this.#contexts.size > MAX_CONTEXTS) this.#contexts.delete(this.#contexts.keys().next().value!)
+    return context
+  }
+
+  /** What falls in the end is left out, the last first: it may be what made the others fall. */
+  #consider(revocations: readonly number[]): Context {
+    const { judged } = this.#ledger
+    const inOrder = revocations.toSorted((a, b) => precedence(judged[a]!, judged[b]!))
+    // Mostly all but the last were considered before.
+    const known = this.#contexts.get(keyOf(inOrder.slice(0, -1)))
+    const undone = new Set<number>()
+    let context = known?.isFinal
+      ? this.#accept(inOrder.slice(-1), undone, known)
+      : this.#accept(inOrder, undone, NO_CONFLICT)
+    for (let fallen; (fallen = this.#fallen(context)) !== undefined;) {
+      undone.add(fallen)
+      context = this.#accept(inOrder, undone, NO_CONFLICT)
+    }
+    return context
+  }
+
+  /** Considers these in turn, but for what is undone, on top of what is accepted already. */
+  #accept(revocations: readonly number[], undone: ReadonlySet<number>, before: Context): Context {
+    const context: Context = {
+      accepted: [...before.accepted],
+      cancelled: new Set(before.cancelled),
+      firstCancelled: before.firstCancelled,
+      verdicts: [...before.verdicts],
+      isFinal: undone.size === 0,
+    }
+    for (const revocation of revocations) {
+      if (undone.has(revocation) || !this.verdict(revocation, context)) continue
+      context.accepted.push(revocation)
+      for (const number of this.#cancels.get(revocation)!) cancel(context, number)
+    }
+    return context
+  }
+
+  #fallen(context: Context): number | undefined {
+    return context.accepted.findLast((revocation) => !this.verdict(revocation, context))
+  }
+
+  /** Nothing was cancelled before it, neither in its own past nor here. */
+  #isAsEver(number: number, context: Context): boolean {
+    return number < context.firstCancelled && !this.#ledger.judged[number]!.hasCancelled
+  }
+
+  #judgeAgain(number: number, context: Context): boolean {
+    const judged = this.#ledger.judged[number]!
+    if (!judged.isAllowed || context.cancelled.has(number)) return false
+    if (this.#isAsEver(number, context)) return true
+    const { operation, circumstances } = judged
+    const { author, device, change } = operation
+    const standing = new Standing(this.#ledger, this.#ledger.pasts.of(number), this, context)
+    const isDeviceRemoved = standing.isDeviceRemoved(author, device)
+    if (change.kind === 'join') {
+      const invite = standing.invite(change.invite)
+      return !isDeviceRemoved && invite !== undefined && invite.isBacked
+    }
+    const again = { ...circumstances, isDeviceRemoved, author: standing.role(author) }
+    if (change.kind === 'succeed') again.named = standing.named()
+    return isAllowed(operation, this.#root, again)
+  }
+}
+
+function cancel(context: Context, number: number): void {
+  context.cancelled.add(number)
+  context.firstCancelled = Math.min(context.firstCancelled, number)
+  context.verdicts.length = Math.min(context.verdicts.length, number)
+}
+
+const keyOf = (revocations: readonly number[]) => revocations.toSorted((a, b) => a - b).join()
