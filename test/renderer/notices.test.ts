@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { ROLES, type AuditEntry, type Conflict, type Notice } from '../../src-main/api/contract.ts'
+import { ROLES, type AuditEntry, type Conflict } from '../../src-main/api/contract.ts'
 import { LANGUAGES, t, words, type Language } from '../../src-renderer/i18n/words.svelte.ts'
 import { actSentence, conflictSentence, type Sentence } from '../../src-renderer/lib/notices.ts'
 import { auditEntries, REMOVAL_WINS } from './fake-client.ts'
@@ -19,7 +19,13 @@ const TYPES: AuditEntry['type'][] = [
   'successor-withdrawn',
   'device-removed',
 ]
-const ACTS: Conflict['act'][] = ['removed', 'demoted', 'invite-revoked', 'device-removed']
+const ACTS: Conflict['act'][] = [
+  'removed',
+  'demoted',
+  'invite-revoked',
+  'device-removed',
+  'successor-withdrawn',
+]
 
 describe('what somebody did', () => {
   test.each<[act: Parameters<typeof actSentence>[1], sentence: string]>([
@@ -82,6 +88,10 @@ describe('a conflict', () => {
       'Ann took back an invite of Bob while Carol joined with it: the invite is void, and that joining does not count, because taking back wins.',
     ],
     [
+      { act: 'successor-withdrawn', lost: [{ type: 'succeeded' }] },
+      'Ann withdrew the successor while Bob became an owner: Bob is no owner, because withdrawing wins.',
+    ],
+    [
       { kind: 'mutual' },
       'Ann and Bob acted against each other at the same time: what Ann did holds, so Bob is out.',
     ],
@@ -98,9 +108,7 @@ describe('a conflict', () => {
   })
 
   test('of any kind is one sentence in every language, whatever was lost', () => {
-    const lost: Conflict['lost'] = TYPES.filter((type) => type !== 'rotated' && type !== 'unknown').flatMap(
-      (type) => [{ type: type as Notice['type'] }, { type: type as Notice['type'], target: 'Carol' }],
-    )
+    const lost: Conflict['lost'] = TYPES.flatMap((type) => [{ type }, { type, target: 'Carol' }])
     for (const language of languages) {
       words.language = language
       for (const kind of ['cancelled', 'mutual', 'roles', 'readded'] as const)
