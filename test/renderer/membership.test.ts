@@ -281,7 +281,7 @@ describe('a picture', () => {
     await expect.poll(() => count('getPicture')).toBe(1)
     fake.pictures.set('p1', RED)
     fake.changePerson(RAHUL, {})
-    await expect.poll(() => pictures.data('p1')).toBe(RED)
+    await expect.poll(() => pictures.data('p1'), { timeout: 5_000 }).toBe(RED)
     pictures.data('p1')
     expect(count('getPicture')).toBe(2)
   })
