@@ -228,7 +228,7 @@ export const en = {
   'settings.version': 'Version',
 
   'header.people': '{count, plural, one {# person} other {# people}}',
-  'header.online': '{count} online',
+  'header.online': '{count, number} online',
   'header.people-panel': 'People in this group',
   'header.back': 'Back to the groups',
 

@@ -219,7 +219,7 @@ export const hi: Catalogue = {
   'settings.version': 'संस्करण',
 
   'header.people': '{count, plural, one {# व्यक्ति} other {# लोग}}',
-  'header.online': '{count} ऑनलाइन',
+  'header.online': '{count, number} ऑनलाइन',
   'header.people-panel': 'इस समूह के लोग',
   'header.back': 'समूहों पर वापस',
 

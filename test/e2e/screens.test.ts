@@ -196,7 +196,7 @@ test('Why here? names causes and what is independent, and leads to them with the
 /** Waits until the line of progress is there for eyes, too. */
 async function appeared(window: Window): Promise<void> {
   const opacity = () => window.see('progress').evaluate((line) => getComputedStyle(line).opacity)
-  await expect.poll(opacity).toBe('1')
+  await expect.poll(opacity, { timeout: 5_000 }).toBe('1')
 }
 
 test('a newcomer sees the newest messages, and how far the earlier ones have come', async () => {
