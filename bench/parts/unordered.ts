@@ -24,7 +24,7 @@ export async function openUnordered(parts: BroadcastParts): Promise<Broadcast> {
   const { storage, network, world, self, onDelivered } = parts
   const { sha256, verify } = sodiumCrypto
   const { group } = world
-  const { members } = self.engine.roster
+  const { roster } = self.engine
   const known = new Set<string>()
   let latest = 0n
   let n = 0
@@ -32,7 +32,7 @@ export async function openUnordered(parts: BroadcastParts): Promise<Broadcast> {
   let writing: Promise<void> | undefined
   const outbox = new Outbox<Plain>({
     network,
-    topic: TOPIC,
+    topics: () => [TOPIC],
     time: systemTime,
     encode: (events) => concat(events.map(({ bytes }) => bytes)),
   })
@@ -109,7 +109,7 @@ export async function openUnordered(parts: BroadcastParts): Promise<Broadcast> {
       let isNews = false
       for (const reader = new Reader(gossip); reader.remaining > 0;) {
         const event = read(reader, gossip)
-        const key = event && members.get(event.tag)?.publicKey
+        const key = event && roster.device(event.tag)?.publicKey
         if (!event || !key) return 'reject'
         if (known.has(event.id)) continue
         if (!verify(event.signature, fromHex(event.id), key)) return 'reject'

@@ -11,8 +11,6 @@ export const MAX_BODY_SIZE_BYTES = 48 * 1024
 export const MAX_DEPS = 32
 /** Control heads that one event cites. */
 export const MAX_CONTROL_HEADS = 64
-/** A display name, as UTF-8. */
-export const MAX_NAME_SIZE_BYTES = 256
 /** Devices of one person that a revocation names; the latest, of anybody who has more. */
 export const MAX_CUT_DEVICES = 64
 /** How often one invite may be used. */
