@@ -181,7 +181,7 @@ export class Messenger {
         return admission.isMember(peer) ? keyring.shared : []
       },
       onSecrets: (group, secrets) => this.#takeSecrets(this.#groups.get(group), secrets),
-      onRefused: (group, _, refusal) => this.#noteRefusal(this.#groups.get(group), refusal),
+      onRefused: (group, peer, refusal) => this.#noteRefusal(this.#groups.get(group), peer, refusal),
       onAddresses: (group, addresses) => this.#learn(group, addresses),
       onPeerClock: (peer, offsetMs) => this.#clock.note(peer, offsetMs),
       onAdmitted: (group, peer) => this.#links.setAdmitted(group, peer, 'admitted'),
@@ -568,6 +568,7 @@ export class Messenger {
       }),
       relay: new Relay(),
       entrance: undefined,
+      entranceKnownBy: new Set(),
       isEntering: false,
       joinProblem: undefined,
       joiningSinceMs: this.#time.monotonicMs(),
@@ -723,6 +724,7 @@ export class Messenger {
     const open = this.#groups.get(id)
     if (!open) return
     this.#links.setAdmitted(id, peer, 'synchronised')
+    if (open.entrance) open.entranceKnownBy.add(peer)
     if (this.#isRetired) return
     const { crypto } = this.#parts
     const parts = { ...this.#acting, crypto, person: this.#person, syncing: this.#syncing }
@@ -765,14 +767,14 @@ export class Messenger {
   }
 
   /** What this device shows of itself to a peer. */
-  #credential({ log, membership, entrance }: OpenGroup, peer: PeerKey): Uint8Array {
+  #credential({ log, membership, entrance, entranceKnownBy }: OpenGroup, peer: PeerKey): Uint8Array {
     const { joining } = membership
     if (joining && !log.engine.roster.isActive(this.#self)) {
       const { crypto } = this.#parts
       return encodeCredential(inviteCredential(log.group, joining, this.#person.credentials, crypto))
     }
-    const isKnown = this.#links.connectionOf(log.group, peer) === 'synchronised'
-    return encodeCredential(entrance && !isKnown ? { type: 'entrance', event: entrance } : { type: 'member' })
+    const isKnown = !entrance || entranceKnownBy.has(peer)
+    return encodeCredential(isKnown ? { type: 'member' } : { type: 'entrance', event: entrance })
   }
 
   /** A newcomer gives nothing away, and takes from whoever knows the group. */
@@ -785,7 +787,8 @@ export class Messenger {
     })
   }
 
-  #noteRefusal(open: OpenGroup | undefined, refusal: Refusal): void {
+  #noteRefusal(open: OpenGroup | undefined, peer: PeerKey, refusal: Refusal): void {
+    open?.entranceKnownBy.delete(peer)
     if (!open || open.group.joined) return
     open.joinProblem = problemOf(refusal)
     this.#changed(open)
