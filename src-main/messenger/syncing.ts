@@ -311,11 +311,12 @@ export class Syncing {
     return undefined
   }
 
-  async #refuse(stream: FrameStream, refusal: Refusal, id?: GroupId): Promise<never> {
+  /** The stream is closed and not broken off: what was sent last would be lost. */
+  async #refuse(stream: FrameStream, refusal: Refusal, id?: GroupId): Promise<void> {
     const isRemoved = refusal === 'removed' && id !== undefined
     const event = isRemoved ? await this.#parts.removalOf(id, stream.peer) : NOTHING
     await stream.send(encodeFrame({ type: 'refuse', reason: REFUSALS.indexOf(refusal), event }))
-    throw new Fault('not-admitted')
+    this.#parts.onFault(stream.peer, 'not-admitted')
   }
 
   async #answerEnter(stream: FrameStream, id: GroupId, { credential, heads }: Frame & { type: 'enter' }) {
