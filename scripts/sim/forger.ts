@@ -47,6 +47,8 @@ export interface ForgerParts {
   random: Random
   /** How far 'ahead' dates: a little beyond what is taken at once, or beyond any end of the world. */
   aheadMs: [from: number, to: number]
+  /** What the device has written by itself before; nothing, when unset. */
+  tip?: Tip | undefined
 }
 
 const FLOOD = 40
@@ -54,7 +56,7 @@ const POISON = 80
 const MAX_CITED = 8
 
 /** The end of a chain. */
-interface Tip {
+export interface Tip {
   seq: number
   previous: EventId | undefined
   hlc: Hlc
@@ -65,12 +67,13 @@ type Wanted = Tip & { commit?: Uint8Array; cited?: readonly Entry[] }
 /** Writes events of one device without any engine. */
 export class Forger {
   readonly #parts: ForgerParts
-  #tip: Tip = { seq: 0, previous: undefined, hlc: 0n }
+  #tip: Tip
   /** Of the other branch, when it forks. */
-  #twin = this.#tip
+  #twin: Tip
 
   constructor(parts: ForgerParts) {
     this.#parts = parts
+    this.#tip = this.#twin = parts.tip ?? { seq: 0, previous: undefined, hlc: 0n }
   }
 
   /** Bytes to hand out now; heads: what each of two branches is to cite. */

@@ -61,6 +61,7 @@ async function connect(child: ChildProcess): Promise<Commands> {
         peopleChanged: ignore,
         identityChanged: ignore,
         groupDeleted: ignore,
+        blockedChanged: ignore,
       },
       localNames: UPDATE_NAMES,
     },
