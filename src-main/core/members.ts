@@ -204,6 +204,17 @@ export class Roster {
     return this.#inviteKeys.get(invite)
   }
 
+  /** Whether an invite admits this person: again, after a removal, only if it was made since. */
+  admits(invite: EventId, user: UserTag): boolean {
+    const shown = this.#shown
+    return this.#removals.every((id) => {
+      const { author, change } = this.#noted.get(id)!.operation
+      const isAbout = change.kind === 'remove' && change.target === user && (author !== user || change.ban)
+      if (!isAbout || !shown.has(id) || !shown.isEffective(id)) return true
+      return !change.ban && shown.has(invite) && shown.isBefore(id, invite)
+    })
+  }
+
   /** Whether an invite that is here was taken back, or its maker may not invite any more; and until when it holds. */
   inviteState(invite: EventId): { isRevoked: boolean; expiresMs: number } | undefined {
     const operation = this.#noted.get(invite)?.operation

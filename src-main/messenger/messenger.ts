@@ -50,7 +50,7 @@ import { GroupLog, type Delivered } from './group-log.ts'
 import { Links } from './links.ts'
 import { Keyring } from './keyring.ts'
 import { decodeInvite, decodeMembership, encodeMembership, type Membership } from './membership.ts'
-import type { Acting, OpenGroup } from './open-group.ts'
+import { demandRole, type Acting, type OpenGroup } from './open-group.ts'
 import { Outbox, type Batching } from './outbox.ts'
 import { isRetired, openDeviceKey, openStoreOf, retire } from './own-device.ts'
 import { ReferenceClock } from './reference-clock.ts'
@@ -302,13 +302,13 @@ export class Messenger {
       explain: async ({ group, message }) =>
         (await this.#restored(this.#demand(group))).group.explain(message),
       post: async ({ group, text, replyTo }) => {
-        const open = await this.#demandWritableGroup(group)
+        const open = await this.#demandSpeaker(group)
         const body = encodeMessage({ text, replyTo })
         return open.group.fresh(await this.#append(open, KIND.message, body, replyTo))
       },
       react: async ({ group, target, emoji, on }) => {
         const body = encodeReaction({ target, emoji, on })
-        await this.#append(await this.#demandWritableGroup(group), KIND.reaction, body, target)
+        await this.#append(await this.#demandSpeaker(group), KIND.reaction, body, target)
       },
       markRead: async ({ group, n }) => {
         const open = this.#demand(group)
@@ -389,7 +389,7 @@ export class Messenger {
       postBridged: async ({ group, text, author, replyTo, line, notice }) => {
         const body = encodeMessage({ text, replyTo, author, line })
         const kind = notice ? KIND.notice : KIND.message
-        const { event } = await this.#append(await this.#demandWritableGroup(group), kind, body, replyTo)
+        const { event } = await this.#append(await this.#demandSpeaker(group), kind, body, replyTo)
         return { id: event.id }
       },
       setReachable: ({ peers }) => {
@@ -994,6 +994,13 @@ export class Messenger {
   async #demandWritableGroup(id: GroupId): Promise<OpenGroup> {
     await this.#restored(this.#demandJoined(id))
     return this.#demandJoined(id)
+  }
+
+  /** A group in which this person may write messages. Fails also with AppError NOT_ALLOWED. */
+  async #demandSpeaker(id: GroupId): Promise<OpenGroup> {
+    const open = await this.#demandWritableGroup(id)
+    demandRole(open, ROLE.member)
+    return open
   }
 
   async #restored(open: OpenGroup): Promise<OpenGroup> {
