@@ -285,7 +285,8 @@ export class World {
       const decoded = row.startsWith(prefix) ? decodeEvent(bytes, this.group, sha256) : undefined
       if (!decoded || 'reason' in decoded) continue
       const { id: previous, kind, seq, hlc } = decoded.event
-      if (decoded.event.tag === tag && chainOf(kind) === 'm' && seq > (tip?.seq ?? 0)) tip = { seq, previous, hlc }
+      if (decoded.event.tag === tag && chainOf(kind) === 'm' && seq > (tip?.seq ?? 0))
+        tip = { seq, previous, hlc }
     }
     return tip
   }

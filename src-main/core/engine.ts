@@ -193,7 +193,8 @@ export class Engine {
    */
   pending(): Pending[] {
     const { forks } = this.history
-    const isHidden = (tag: DeviceTag) => forks.has(tag) || (forks.isSuspect(tag) && !this.roster.isActive(tag))
+    const isHidden = (tag: DeviceTag) =>
+      forks.has(tag) || (forks.isSuspect(tag) && !this.roster.isActive(tag))
     return [...this.#buffer.values()].filter(({ event }) => !isHidden(event.tag))
   }
 

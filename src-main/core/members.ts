@@ -21,7 +21,15 @@ import {
   type Credentials,
   type Verify,
 } from './control/bodies.ts'
-import { mayInvite, ROLE, targetOf, type Cut, type Operation, type Role, type UserTag } from './control/operation.ts'
+import {
+  mayInvite,
+  ROLE,
+  targetOf,
+  type Cut,
+  type Operation,
+  type Role,
+  type UserTag,
+} from './control/operation.ts'
 import { Resolver } from './control/resolver.ts'
 import { Views, type Seen } from './control/views.ts'
 import { chainOf, deviceTag, KIND, type Event, type Sha256 } from './event.ts'
@@ -155,7 +163,8 @@ export class Roster {
     const user = this.device(tag)?.user
     const removals = this.#removals.filter((id) => {
       const { change } = this.#noted.get(id)!.operation
-      const isAbout = change.kind === 'remove' ? change.target === user : 'device' in change && change.device === tag
+      const isAbout =
+        change.kind === 'remove' ? change.target === user : 'device' in change && change.device === tag
       return isAbout && this.#shown.has(id) && this.#shown.isEffective(id)
     })
     return removals.at(-1)
@@ -178,9 +187,7 @@ export class Roster {
   isExposed(founder: EventId): boolean {
     const shown = this.#shown
     if (!shown.has(founder) || !shown.isEffective(founder)) return true
-    return this.#removals.some(
-      (id) => shown.has(id) && shown.isEffective(id) && !shown.isBefore(id, founder),
-    )
+    return this.#removals.some((id) => shown.has(id) && shown.isEffective(id) && !shown.isBefore(id, founder))
   }
 
   /** Everybody who is a member, or was one, or at least has a device that tried to enter. */
@@ -221,7 +228,8 @@ export class Roster {
     if (operation?.change.kind !== 'invite') return undefined
     const { author, change } = operation
     const isTakenBack = [...this.operations()].some(
-      (one) => one.change.kind === 'revoke' && one.change.invite === invite && this.#shown.isEffective(one.id),
+      (one) =>
+        one.change.kind === 'revoke' && one.change.invite === invite && this.#shown.isEffective(one.id),
     )
     const isBacked = mayInvite(this.#shown.role(author), change.role)
     const isEffective = this.#shown.has(invite) && this.#shown.isEffective(invite)
@@ -249,7 +257,9 @@ export class Roster {
 
   /** Whether an event whose whole past has been delivered is one that its author may write; a reason if not. */
   judge(event: Event, parents: readonly Entry[]): Judged | { reason: Reason } {
-    return chainOf(event.kind) === 'c' ? this.#judgeControl(event, parents) : this.#judgeMessage(event, parents)
+    return chainOf(event.kind) === 'c'
+      ? this.#judgeControl(event, parents)
+      : this.#judgeMessage(event, parents)
   }
 
   #judgeMessage(event: Event, parents: readonly Entry[]): Judged | { reason: Reason } {
@@ -258,7 +268,9 @@ export class Roster {
     for (const parent of parents) if (parent.seen) seen = this.views.join(seen, parent.seen)
     const role = this.#roleOf(tag, seen)
     if (role === undefined) return { reason: 'not-a-member' }
-    return role >= ROLE.member || kind === KIND.profile || kind === KIND.report ? { seen } : { reason: 'read-only' }
+    return role >= ROLE.member || kind === KIND.profile || kind === KIND.report
+      ? { seen }
+      : { reason: 'read-only' }
   }
 
   #judgeControl(event: Event, parents: readonly Entry[]): Judged | { reason: Reason } {
@@ -275,7 +287,8 @@ export class Roster {
       return id === this.#group && seq === 1 ? { control } : { reason: 'bad-membership-proof' }
     if (admission && !this.#isAdmitted(event, credentials!, admission))
       return { reason: 'bad-membership-proof' }
-    if (change.kind === 'join') return this.#all.wouldAllow(operation) ? { control } : { reason: 'not-admitted' }
+    if (change.kind === 'join')
+      return this.#all.wouldAllow(operation) ? { control } : { reason: 'not-admitted' }
     const role = this.#all.roleAt(operation.parents, operation.author, tag)
     return role === undefined ? { reason: 'not-a-member' } : { control }
   }
@@ -336,7 +349,8 @@ export class Roster {
     if (change.kind === 'removeDevice') this.#revoked.add(change.device)
     if (change.kind === 'remove' || change.kind === 'removeDevice') this.#removals.push(id)
     // Until what it cites is acknowledged, which follows at once, neither counts.
-    const counts = this.#history.forks.counts(entry) && !parents.some((parent) => this.#discounted.has(parent))
+    const counts =
+      this.#history.forks.counts(entry) && !parents.some((parent) => this.#discounted.has(parent))
     if (!counts) this.#discounted.add(id)
     this.#all.add(operation)
     if (this.#shown !== this.#all) {

@@ -193,8 +193,7 @@ export class Group {
       role,
       out: this.out,
       joinProblem: joined ? undefined : this.#presence.joinProblem(),
-      maySucceed:
-        joined && role !== 'owner' && engine.roster.successors.has(this.#self.user),
+      maySucceed: joined && role !== 'owner' && engine.roster.successors.has(this.#self.user),
       people,
       online,
       hidden: (me?.role ?? 0) >= ROLE.admin ? this.hiddenMessages().length : 0,
@@ -524,7 +523,9 @@ export class Group {
         continue
       }
       const devices = devicesOf.get(user) ?? []
-      const [best] = devices.map(({ connection }) => connection).sort((a, b) => CONNECTION_STATES.indexOf(b) - CONNECTION_STATES.indexOf(a))
+      const [best] = devices
+        .map(({ connection }) => connection)
+        .sort((a, b) => CONNECTION_STATES.indexOf(b) - CONNECTION_STATES.indexOf(a))
       people.push({
         ...{ user, name, devices },
         picture: picture?.id,
@@ -539,7 +540,7 @@ export class Group {
         isSuccessor: successors.has(user),
       })
     }
-    return { people, former }
+    return { people: people.sort(byName), former: former.sort(byName) }
   }
 
   /** Members, and those who have a device that is linked to this one. */
@@ -565,7 +566,12 @@ export class Group {
       const target = report && history.get(report.target)
       if (!target || target.kind !== KIND.message || !history.forks.isVisible(entry)) continue
       const message = await this.#quote(target.n)
-      reports.push({ message, by: this.#nameOf(event.tag), reason: report.reason, atMs: hlcTimeMs(event.hlc) })
+      reports.push({
+        message,
+        by: this.#nameOf(event.tag),
+        reason: report.reason,
+        atMs: hlcTimeMs(event.hlc),
+      })
     }
     return reports
   }
@@ -645,6 +651,12 @@ export class Group {
     this.#unread.add(n)
     if (this.#unread.size > MAX_UNREAD) this.#unread.delete(this.#unread.values().next().value!)
   }
+}
+
+/** Of people who are called the same, the same order everywhere. */
+function byName(a: FormerMember | Person, b: FormerMember | Person): number {
+  const [one, other] = [a.name + a.user, b.name + b.user]
+  return one < other ? -1 : Number(one > other)
 }
 
 function isOnline(connection: Person['connection']): boolean {

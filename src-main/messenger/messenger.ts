@@ -264,8 +264,9 @@ export class Messenger {
     for (const cancel of this.#cancelTimers) cancel()
     this.#links.stop()
     this.#syncing.stop()
-    for (const { outbox, cancelSummary } of this.#groups.values()) {
+    for (const { outbox, cancelSummary, cancelRotation } of this.#groups.values()) {
       cancelSummary?.()
+      cancelRotation?.()
       outbox.stop()
     }
     await this.#parts.network.stop()
@@ -288,7 +289,8 @@ export class Messenger {
       createGroup: (settings) => this.#createGroup(settings),
       joinGroup: ({ invite }) => this.#joinGroup(invite),
       cancelJoin: async ({ group }) => {
-        if (this.#demand(group).group.joined) throw new AppError('STILL_MEMBER', 'You are in this group already.')
+        if (this.#demand(group).group.joined)
+          throw new AppError('STILL_MEMBER', 'You are in this group already.')
         await this.#delete(group)
       },
       deleteGroup: async ({ group }) => {
@@ -457,7 +459,16 @@ export class Messenger {
   }
 
   #membership(group: GroupId, known: Partial<Membership>): Membership {
-    return { group, epochs: [], joining: undefined, nameHint: '', invites: [], readN: 0, addresses: [], ...known }
+    return {
+      group,
+      epochs: [],
+      joining: undefined,
+      nameHint: '',
+      invites: [],
+      readN: 0,
+      addresses: [],
+      ...known,
+    }
   }
 
   async #joinGroup(text: string): Promise<GroupSummary> {
@@ -468,7 +479,9 @@ export class Messenger {
     if (known) {
       if (known.group.joined) {
         const isOwn = known.membership.invites.some((one) => one.invite === invite)
-        const sentence = isOwn ? 'This is your own invite: send it to somebody else.' : 'You are already in this group.'
+        const sentence = isOwn
+          ? 'This is your own invite: send it to somebody else.'
+          : 'You are already in this group.'
         throw new AppError('ALREADY_MEMBER', sentence)
       }
       known.membership.joining = joining
@@ -527,7 +540,7 @@ export class Messenger {
       sign: (eventId: Uint8Array) => crypto.sign(eventId, key.secretKey),
     }
     // It is there before anything is delivered.
-    let keyring: Keyring | undefined
+    let keyring: Keyring | undefined = undefined
     const log = await GroupLog.open(parts, storage, {
       onControl: (event) => {
         if (keyring!.note(event)) this.#secretsKnown(id)
@@ -675,9 +688,7 @@ export class Messenger {
   async #announce({ group, log }: OpenGroup, delivered: Delivered[], changed: number[]): Promise<void> {
     const id = log.group
     for (let i = 0; i < delivered.length; i += MAX_MESSAGES_PER_UPDATE) {
-      const shown = delivered
-        .slice(i, i + MAX_MESSAGES_PER_UPDATE)
-        .filter(({ event }) => isShown(event.kind))
+      const shown = delivered.slice(i, i + MAX_MESSAGES_PER_UPDATE).filter(({ event }) => isShown(event.kind))
       const messages = await Promise.all(shown.map((one) => group.fresh(one)))
       if (messages.length > 0) this.#tell('messagesDelivered', { group: id, messages })
     }
@@ -869,7 +880,10 @@ export class Messenger {
   /** Whoever removes somebody rotates at once. Where that did not happen, or somebody left, one of the others does it soon. */
   #rotateWhenDue(open: OpenGroup): void {
     const isDue = () =>
-      open.group.joined && !this.#isRetired && (open.group.me?.role ?? 0) >= ROLE.member && open.keyring.isRotationDue
+      open.group.joined &&
+      !this.#isRetired &&
+      (open.group.me?.role ?? 0) >= ROLE.member &&
+      open.keyring.isRotationDue
     if (open.cancelRotation || !isDue()) return
     const isAdmin = (open.group.me?.role ?? 0) >= ROLE.admin
     const waitMs = (isAdmin ? 1 : 4) * (1 + this.#time.random()) * ROTATE_AFTER_MS

@@ -37,10 +37,7 @@ const remove = (by: Device, { user }: Device, ban = false) =>
 const add = (by: Device, { user }: Device, role: Role = ROLE.member) =>
   by.write(KIND.add, encodeChange({ kind: 'add', target: user, role }))
 const appoint = (by: Device, { user }: Device, role: Role) =>
-  by.write(
-    KIND.role,
-    encodeChange({ kind: 'role', target: user, role, cut: by.engine.roster.cutOf(user) }),
-  )
+  by.write(KIND.role, encodeChange({ kind: 'role', target: user, role, cut: by.engine.roster.cutOf(user) }))
 const types = (effects: Effect[]) => effects.map(({ type }) => type)
 
 describe('what a removed person wrote', () => {
@@ -184,9 +181,9 @@ describe('what a removed person wrote', () => {
     syncAll([alice, bob], archive)
     for (const person of [alice, bob]) {
       expect(shown(person)).toEqual(ids(answer))
-      expect(person.engine.history.log.filter(({ tag, kind }) => tag === mallory.tag && kind === KIND.message)).toHaveLength(
-        said.length,
-      )
+      expect(
+        person.engine.history.log.filter(({ tag, kind }) => tag === mallory.tag && kind === KIND.message),
+      ).toHaveLength(said.length)
     }
   })
 })

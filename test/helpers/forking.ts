@@ -73,7 +73,8 @@ export const shown = ({ engine: { history } }: Person) =>
     .sort((a, b) => (place(a) < place(b) ? -1 : 1))
     .map(({ id }) => id)
 export const ids = (...events: { id: EventId }[]) => events.map(({ id }) => id)
-export const hexDigest = ({ engine }: Person) => Buffer.from(engine.history.digest(crypto.sha256)).toString('hex')
+export const hexDigest = ({ engine }: Person) =>
+  Buffer.from(engine.history.digest(crypto.sha256)).toString('hex')
 
 /** One sync session, frames and all. */
 export function sync(a: Device, b: Device, archive: Map<EventId, Uint8Array>): void {

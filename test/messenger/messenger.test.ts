@@ -301,7 +301,11 @@ test('a group whose members are away can be joined later, and cannot be written 
   const { id } = await alice.messenger.commands.createGroup({ name: 'office' })
   const { invite } = await alice.messenger.commands.createInvite({ group: id })
   await alice.messenger.operator.setReachable({ peers: [] })
-  expect(await bob.messenger.commands.joinGroup({ invite })).toMatchObject({ id, joined: false, name: 'office' })
+  expect(await bob.messenger.commands.joinGroup({ invite })).toMatchObject({
+    id,
+    joined: false,
+    name: 'office',
+  })
   await expect(bob.messenger.commands.post({ group: id, text: 'x' })).rejects.toEqual(
     failsWith('NOT_JOINED_YET'),
   )

@@ -58,7 +58,12 @@ async function makeScene() {
     storage,
     crypto,
     device: self,
-    self: await Self.open({ storage, crypto, key: crypto.keyPair(), identity: identityOf(new Uint8Array(32), crypto) }),
+    self: await Self.open({
+      storage,
+      crypto,
+      key: crypto.keyPair(),
+      identity: identityOf(new Uint8Array(32), crypto),
+    }),
     nameHint: '',
     readN: 0,
     presence: { connectionOf: () => 'offline', overall: () => 'offline', joinProblem: () => undefined },

@@ -144,14 +144,19 @@ describe('what was written is read', () => {
 describe('what is not canonical is invalid', () => {
   test('a body cut off, and one with more in it', () => {
     fc.assert(
-      fc.property(bodies, fc.nat(), fc.uint8Array({ minLength: 1, maxLength: 3 }), ({ kind, body }, at, more) => {
-        // A successor without a target is nobody: that is all of it.
-        const isNobody = kind === KIND.successor && at % (body.length || 1) === 0
-        if (body.length > 0 && !isNobody)
-          expect(decodeBody({ kind, body: body.subarray(0, at % body.length) })).toBeUndefined()
-        if (body.length > 0 || kind === KIND.succeed)
-          expect(decodeBody({ kind, body: new Uint8Array([...body, ...more]) })).toBeUndefined()
-      }),
+      fc.property(
+        bodies,
+        fc.nat(),
+        fc.uint8Array({ minLength: 1, maxLength: 3 }),
+        ({ kind, body }, at, more) => {
+          // A successor without a target is nobody: that is all of it.
+          const isNobody = kind === KIND.successor && at % (body.length || 1) === 0
+          if (body.length > 0 && !isNobody)
+            expect(decodeBody({ kind, body: body.subarray(0, at % body.length) })).toBeUndefined()
+          if (body.length > 0 || kind === KIND.succeed)
+            expect(decodeBody({ kind, body: new Uint8Array([...body, ...more]) })).toBeUndefined()
+        },
+      ),
       { numRuns: 300 },
     )
   })
@@ -206,7 +211,10 @@ describe('what is not canonical is invalid', () => {
     const remove = (...devices: number[][]) =>
       new Uint8Array([...new Uint8Array(16), 0, devices.length, ...devices.flat()])
     expect(decodeBody({ kind: KIND.remove, body: remove(one, two) })).toHaveProperty('change')
-    for (const devices of [[two, one], [one, one]])
+    for (const devices of [
+      [two, one],
+      [one, one],
+    ])
       expect(decodeBody({ kind: KIND.remove, body: remove(...devices) })).toBeUndefined()
   })
 
@@ -298,7 +306,10 @@ test('bytes are as they were', () => {
     ['revoke', encodeChange({ kind: 'revoke', invite: id })],
     ['role', encodeChange({ kind: 'role', target: user, role: ROLE.reader, cut: some })],
     ['remove', encodeChange({ kind: 'remove', target: user, ban: true, cut: some })],
-    ['removeDevice', encodeChange({ kind: 'removeDevice', device: 'aa'.repeat(8), extent: { c: 1, m: 300 } })],
+    [
+      'removeDevice',
+      encodeChange({ kind: 'removeDevice', device: 'aa'.repeat(8), extent: { c: 1, m: 300 } }),
+    ],
     ['successor', encodeChange({ kind: 'successor', target: user })],
     ['nobody as successor', encodeChange({ kind: 'successor', target: undefined })],
     ['succeed', encodeChange({ kind: 'succeed' })],

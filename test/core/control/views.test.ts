@@ -7,23 +7,25 @@ import { Views } from '../../../src-main/core/control/views.ts'
 const idOf = (i: number) => ((i * 7919) % 10_007).toString(16).padStart(64, '0')
 
 /** A graph: each event cites some of those before it. Its pasts are plain sets. */
-const graphs = fc.array(fc.array(fc.nat(), { maxLength: 3 }), { minLength: 1, maxLength: 14 }).map((cited) => {
-  const pasts: Set<string>[] = []
-  for (const [i, numbers] of cited.entries()) {
-    const past = new Set<string>()
-    for (const number of i > 0 ? numbers : []) {
-      past.add(idOf(number % i))
-      for (const id of pasts[number % i]!) past.add(id)
+const graphs = fc
+  .array(fc.array(fc.nat(), { maxLength: 3 }), { minLength: 1, maxLength: 14 })
+  .map((cited) => {
+    const pasts: Set<string>[] = []
+    for (const [i, numbers] of cited.entries()) {
+      const past = new Set<string>()
+      for (const number of i > 0 ? numbers : []) {
+        past.add(idOf(number % i))
+        for (const id of pasts[number % i]!) past.add(id)
+      }
+      pasts.push(past)
     }
-    pasts.push(past)
-  }
-  const byId = new Map(pasts.map((past, i) => [idOf(i), past]))
-  const isBefore = (a: string, b: string) => byId.get(b)!.has(a)
-  /** Everything that lies in the past of these, with them. */
-  const closure = (heads: readonly string[]) =>
-    [...new Set(heads.flatMap((head) => [head, ...byId.get(head)!]))].sort()
-  return { ids: [...byId.keys()], isBefore, closure, views: new Views(isBefore) }
-})
+    const byId = new Map(pasts.map((past, i) => [idOf(i), past]))
+    const isBefore = (a: string, b: string) => byId.get(b)!.has(a)
+    /** Everything that lies in the past of these, with them. */
+    const closure = (heads: readonly string[]) =>
+      [...new Set(heads.flatMap((head) => [head, ...byId.get(head)!]))].sort()
+    return { ids: [...byId.keys()], isBefore, closure, views: new Views(isBefore) }
+  })
 const picks = fc.array(fc.nat(), { maxLength: 5 })
 const pick = (ids: readonly string[], numbers: readonly number[]) =>
   numbers.map((number) => ids[number % ids.length]!)
