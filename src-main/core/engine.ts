@@ -144,11 +144,11 @@ export class Engine {
   }
 
   /**
-   * Looks at bytes that came, and changes nothing: whoever verifies signatures aside asks this first, and hands the
-   * result to step() with the verdict. Without one step() verifies by itself.
+   * Looks at what came, its bytes or what these were decoded to, and changes nothing: whoever verifies signatures aside
+   * asks this first, and hands the result to step() with the verdict. Without one step() verifies by itself.
    */
-  examine(bytes: Uint8Array): Examined {
-    const decoded = this.#decode(bytes)
+  examine(came: Uint8Array | Event): Examined {
+    const decoded = 'id' in came ? { event: came } : this.#decode(came)
     if ('reason' in decoded || this.#isHere(decoded.event.id)) return { decoded }
     const { id, signature } = decoded.event
     const publicKey = this.roster.keyOf(decoded.event)

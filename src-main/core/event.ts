@@ -139,9 +139,24 @@ export function kindAndAuthor(bytes: Uint8Array): { kind: number; tag: DeviceTag
   return { kind: bytes[1] ?? 0, tag: toHex(bytes.subarray(3, 11)) }
 }
 
-/** The encoding of an event that was signed before; undefined when a field is out of its limits. */
-export function reencodeEvent(fields: EventFields, signature: Uint8Array): Uint8Array | undefined {
-  return isWellFormed(fields) ? concat([encodeHeader(fields), signature, fields.body]) : undefined
+/** An event that was signed before, from its fields; undefined when one is out of its limits. Body and signature are copied. */
+export function reencodeEvent(
+  fields: EventFields,
+  signature: Uint8Array,
+  group: GroupId,
+  sha256: Sha256,
+): Event | undefined {
+  if (!isWellFormed(fields)) return undefined
+  const header = encodeHeader(fields)
+  const bytes = concat([header, signature, fields.body])
+  const bodyAt = header.length + SIGNATURE_SIZE
+  return {
+    ...fields,
+    body: bytes.subarray(bodyAt),
+    id: toHex(eventId(header, fields.body, group, sha256)),
+    signature: bytes.subarray(header.length, bodyAt),
+    bytes,
+  }
 }
 
 /** Parses an event of a group. Says nothing about its signature or its past. */

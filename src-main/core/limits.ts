@@ -50,8 +50,8 @@ export const RELAY_EVENTS_PER_S = 5
 export const RELAY_BURST_EVENTS = 1_000
 
 /** Ages of the oldest gap at which more peers are asked for it. */
-export const GAP_ASK_SOURCE_AFTER_MS = 400
-export const GAP_ASK_MORE_AFTER_MS = 2_000
+export const GAP_ASK_SOURCE_AFTER_MS = 200
+export const GAP_ASK_MORE_AFTER_MS = 1_000
 export const GAP_ASK_ALL_AFTER_MS = 10_000
 
 /** Ranges and control events that one question for gaps names, and the events of one answer. */

@@ -316,7 +316,7 @@ export class Roster {
   apply(event: Event, entry: Entry, parents: readonly Entry[], body: Body): void {
     const operation = this.#operation(event, parents, body)!
     this.#authors.set(event.id, operation.author)
-    if (body.inviteKey) this.#inviteKeys.set(event.id, body.inviteKey.slice())
+    if (body.inviteKey) this.#inviteKeys.set(event.id, body.inviteKey)
     if (body.credentials) this.#enter(operation, body.credentials)
     this.#noted.set(event.id, { operation, entry })
     const { change } = operation
@@ -332,7 +332,7 @@ export class Roster {
   #enter({ id, device: tag, author: user }: Operation, { deviceKey, userKey }: Credentials): void {
     const entrances = this.#entrances.get(tag) ?? []
     if (entrances.some((known) => known.user === user)) return
-    const device = { tag, publicKey: deviceKey.slice(), user, userKey: userKey.slice(), entrance: id }
+    const device = { tag, publicKey: deviceKey, user, userKey, entrance: id }
     this.#entrances.set(tag, [...entrances, device])
     const devices = this.#devicesOf.get(user)
     if (devices) devices.push(tag)

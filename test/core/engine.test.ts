@@ -399,11 +399,11 @@ describe('limits', () => {
       const effects = bob.engine.step({ type: 'tick', ...at(START_MS + 2_000 + afterMs) })
       for (const effect of effects) if (effect.type === 'ask') asked.push(afterMs)
     }
-    const first = [400, 2_000, 10_000, 20_000, 40_000, 80_000]
+    const first = [200, 1_000, 10_000, 20_000, 40_000, 80_000]
     expect(asked).toEqual([
       ...first,
-      100_400,
-      102_000,
+      100_200,
+      101_000,
       110_000,
       120_000,
       140_000,
