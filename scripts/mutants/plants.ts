@@ -1,6 +1,7 @@
 /** Bugs to plant, one at a time: each a text of a file that stands there once, and what to put in its place. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { MEMBERSHIP_PLANTS } from './membership.ts'
 
 export interface Plant {
   /** What is then wrong. */
@@ -17,6 +18,7 @@ const HISTORY = 'src-main/core/history.ts'
 const DIFFERENCE = 'src-main/core/difference.ts'
 
 export const PLANTS: readonly Plant[] = [
+  ...MEMBERSHIP_PLANTS,
   {
     name: 'nobody waits for what an event cites',
     file: CITATIONS,
@@ -45,7 +47,7 @@ export const PLANTS: readonly Plant[] = [
     name: 'dates may shrink along citations',
     file: ENGINE,
     find: "if (event.hlc <= parent.hlc) return { reason: 'clock-not-growing' }",
-    replace: '',
+    replace: 'void parent',
   },
   {
     name: 'what waited for an event is not woken',
@@ -101,6 +103,12 @@ export const PLANTS: readonly Plant[] = [
     file: HISTORY,
     find: "for (const chain of ['m', 'c'] as const)",
     replace: "for (const chain of ['m'] as const)",
+  },
+  {
+    name: 'sync overlooks devices that the other side has never heard of',
+    file: DIFFERENCE,
+    find: 'if (theirs.get(number) !== this.summary.get(number)) yield* devices',
+    replace: 'if (theirs.has(number) && theirs.get(number) !== this.summary.get(number)) yield* devices',
   },
   {
     name: 'sync leaves out the first missing event',

@@ -236,8 +236,8 @@ export class Crowd {
    */
   #isSure(peer: CrowdPeer, event: number): boolean {
     const { archive } = this
-    if (!archive.isHonest[event] || peer.waitingSinceMs.size > 0 || archive.isSettled(event, peer.index))
-      return false
+    if (!archive.isHonest[event] || archive.isSettled(event, peer.index)) return false
+    if (peer.waitingSinceMs.has(event) || peer.cameTooEarly.has(event)) return false
     if (hlcTimeMs(archive.events[event]!.hlc) >= peer.nowMs() + MAX_FUTURE_MS) return false
     const parents = archive.parentsOf(event)
     return parents !== undefined && parents.every((parent) => archive.isSettled(parent, peer.index))

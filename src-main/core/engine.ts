@@ -144,11 +144,11 @@ export class Engine {
   }
 
   /**
-   * Looks at bytes that came, and changes nothing: whoever verifies signatures aside asks this first, and hands the
-   * result to step() with the verdict. Without one step() verifies by itself.
+   * Looks at what came, its bytes or what these were decoded to, and changes nothing: whoever verifies signatures aside
+   * asks this first, and hands the result to step() with the verdict. Without one step() verifies by itself.
    */
-  examine(bytes: Uint8Array): Examined {
-    const decoded = this.#decode(bytes)
+  examine(came: Uint8Array | Event): Examined {
+    const decoded = 'id' in came ? { event: came } : this.#decode(came)
     if ('reason' in decoded || this.#isHere(decoded.event.id)) return { decoded }
     const { id, signature } = decoded.event
     const publicKey = this.roster.keyOf(decoded.event)
@@ -159,10 +159,11 @@ export class Engine {
    * Takes back an event of this device's own delivery log, in its order. Its signature was verified before it was
    * written. Returns a reason when it does not follow from what was restored before it: the log is damaged.
    */
-  restore(bytes: Uint8Array): { event: Event; entry: Entry } | { reason: Reason | 'gap' } {
+  restore(bytes: Uint8Array): { event: Event; entry: Entry } | { reason: Reason | 'gap' | 'twice' } {
     const decoded = this.#decode(bytes)
     if ('reason' in decoded) return decoded
     const { event } = decoded
+    if (this.history.get(event.id)) return { reason: 'twice' }
     if (firstMissing(event, this.history)) return { reason: 'gap' }
     const checked = this.#check(event)
     if ('reason' in checked) return checked

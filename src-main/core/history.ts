@@ -37,16 +37,23 @@ export interface Device {
 }
 
 interface GrowingDevice extends Device {
-  readonly m: Entry[]
-  readonly c: Entry[]
-  readonly bucket: Bucket
+  /** NOTHING until the first event: most members of a large group have entered, and said nothing. */
+  m: readonly Entry[]
+  c: readonly Entry[]
+  readonly bucket: GrowingBucket
 }
 
 /** Devices whose tags begin with the same byte: the leaves of the digest. */
-interface Bucket {
+export interface Bucket {
   /** Sorted by tag. */
+  readonly devices: readonly Device[]
+  /** Over the tips of those that have not forked; empty when there are none. */
+  readonly hash: Uint8Array
+}
+
+interface GrowingBucket {
   readonly devices: GrowingDevice[]
-  /** Hash over their tips, empty when there are none that count; undefined when it has to be made again. */
+  /** undefined when it has to be made again. */
   hash: Uint8Array | undefined
 }
 
@@ -55,6 +62,7 @@ export type Branch = string
 
 const NOTHING: readonly Entry[] = []
 const NO_HASH = new Uint8Array(0)
+const BUCKETS = 256
 
 export class History {
   readonly log: Entry[] = []
@@ -68,8 +76,10 @@ export class History {
   readonly #devices = new Map<DeviceTag, GrowingDevice>()
   /** Sorted by tag. */
   readonly #sorted: GrowingDevice[] = []
-  /** By the first byte of a tag, as hex. */
-  readonly #buckets = new Map<string, Bucket>()
+  /** By the first byte of a tag. */
+  readonly #buckets: (GrowingBucket | undefined)[] = Array.from({ length: BUCKETS }, () => undefined)
+  /** forks.version for which the hashes of the buckets were made. */
+  #hashedVersion = 0
   /** Place -> what was delivered there after the first. */
   readonly #siblings = new Map<string, Entry[]>()
   /** Of chains that are trees: the branches other than the first, and the last event of each branch. */
@@ -185,17 +195,18 @@ export class History {
    *      d1 ── d2 ── d3          branches: d (d1 d2 d3)
    *        └── d2'── d3'                   d2' (d2' d3')
    */
-  #grow(entry: Entry, { bucket, m, c }: GrowingDevice): void {
+  #grow(entry: Entry, device: GrowingDevice): void {
     const { id, kind, tag, seq } = entry
     const chain = chainOf(kind)
-    const entries = chain === 'm' ? m : c
+    const { bucket, [chain]: entries } = device
     bucket.hash = undefined
     let tips = this.#tips.size > 0 ? this.#tips.get(chain + tag) : undefined
     if (seq <= entries.length) {
       if (!tips) this.#tips.set(chain + tag, (tips = new Map([[tag, entries.at(-1)!]])))
       const place = placeKey(tag, chain, seq)
       this.#siblings.set(place, [...(this.#siblings.get(place) ?? []), entry])
-    } else entries.push(entry)
+    } else if (entries === NOTHING) device[chain] = [entry]
+    else (entries as Entry[]).push(entry)
     if (!tips) return
     const previous = previousOf(entry)
     const branch = previous && this.branchOf(previous)
@@ -209,10 +220,8 @@ export class History {
   }
 
   #meet(tag: DeviceTag): GrowingDevice {
-    const prefix = tag.slice(0, 2)
-    let bucket = this.#buckets.get(prefix)
-    if (!bucket) this.#buckets.set(prefix, (bucket = { devices: [], hash: undefined }))
-    const device: GrowingDevice = { tag, m: [], c: [], bucket }
+    const bucket = (this.#buckets[parseInt(tag.slice(0, 2), 16)] ??= { devices: [], hash: undefined })
+    const device: GrowingDevice = { tag, m: NOTHING, c: NOTHING, bucket }
     this.#devices.set(tag, device)
     for (const devices of [this.#sorted, bucket.devices]) devices.splice(placeOf(tag, devices), 0, device)
     return device
@@ -227,21 +236,28 @@ export class History {
   digest(sha256: Sha256): Uint8Array {
     const { version } = this.forks
     if (this.#digest?.n !== this.log.length || this.#digest.version !== version) {
-      if (this.#digest?.version !== version)
-        for (const bucket of this.#buckets.values()) bucket.hash = undefined
-      const writer = new Writer(32 * (1 + this.#buckets.size))
-      let last: Bucket | undefined
-      for (const { bucket } of this.#sorted) {
-        if (bucket !== last) writer.bytes((bucket.hash ??= this.#hashOf(bucket, sha256)))
-        last = bucket
-      }
+      const writer = new Writer(32 * (1 + BUCKETS))
+      for (const [, { hash }] of this.buckets(sha256)) writer.bytes(hash)
       const value = sha256(writer.bytes(this.#hashOfForked(sha256)).finish())
       this.#digest = { n: this.log.length, version, value }
     }
     return this.#digest.value
   }
 
-  #hashOf({ devices }: Bucket, sha256: Sha256): Uint8Array {
+  /** The leaves of the digest by number (0 to 255), in that order; those without devices are left out. */
+  *buckets(sha256: Sha256): Generator<[number, Bucket]> {
+    const { version } = this.forks
+    if (this.#hashedVersion !== version)
+      for (const bucket of this.#buckets) if (bucket) bucket.hash = undefined
+    this.#hashedVersion = version
+    for (const [number, bucket] of this.#buckets.entries()) {
+      if (!bucket) continue
+      bucket.hash ??= this.#hashOf(bucket, sha256)
+      yield [number, bucket as Bucket]
+    }
+  }
+
+  #hashOf({ devices }: GrowingBucket, sha256: Sha256): Uint8Array {
     const writer = new Writer(32 * 2 * devices.length)
     for (const device of devices)
       for (const chain of ['m', 'c'] as const) {

@@ -316,23 +316,25 @@ export class Roster {
   apply(event: Event, entry: Entry, parents: readonly Entry[], body: Body): void {
     const operation = this.#operation(event, parents, body)!
     this.#authors.set(event.id, operation.author)
-    if (body.inviteKey) this.#inviteKeys.set(event.id, body.inviteKey.slice())
+    if (body.inviteKey) this.#inviteKeys.set(event.id, body.inviteKey)
     if (body.credentials) this.#enter(operation, body.credentials)
     this.#noted.set(event.id, { operation, entry })
     const { change } = operation
     if (change.kind === 'role' || change.kind === 'remove') this.#revoked.add(change.target)
     if (change.kind === 'removeDevice') this.#revoked.add(change.device)
     if (change.kind === 'remove' || change.kind === 'removeDevice') this.#removals.push(event.id)
+    const counts = this.#history.forks.counts(entry)
+    if (!counts) this.#discounted.add(event.id)
     this.#all.add(operation)
-    if (this.#shown === this.#all) return
-    if (this.#history.forks.counts(entry)) this.#shown.add(operation)
-    else this.#discounted.add(event.id)
+    if (this.#shown !== this.#all) {
+      if (counts) this.#shown.add(operation)
+    } else if (!counts) this.#rebuild()
   }
 
   #enter({ id, device: tag, author: user }: Operation, { deviceKey, userKey }: Credentials): void {
     const entrances = this.#entrances.get(tag) ?? []
     if (entrances.some((known) => known.user === user)) return
-    const device = { tag, publicKey: deviceKey.slice(), user, userKey: userKey.slice(), entrance: id }
+    const device = { tag, publicKey: deviceKey, user, userKey, entrance: id }
     this.#entrances.set(tag, [...entrances, device])
     const devices = this.#devicesOf.get(user)
     if (devices) devices.push(tag)
@@ -365,11 +367,14 @@ export class Roster {
     const discounted = noted.flatMap(({ entry }) => (forks.counts(entry) ? [] : [entry.id]))
     if (discounted.length === this.#discounted.size && discounted.every((id) => this.#discounted.has(id))) return
     this.#discounted = new Set(discounted)
+    this.#rebuild()
+  }
+
+  /** Something counts no more, or again. */
+  #rebuild(): void {
     this.#rebuilt++
-    if (discounted.length === 0) {
-      this.#shown = this.#all
-      return
-    }
+    this.#shown = this.#all
+    if (this.#discounted.size === 0) return
     this.#shown = new Resolver(this.#group)
     for (const operation of this.operations()) this.#shown.add(operation)
   }

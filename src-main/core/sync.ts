@@ -6,7 +6,8 @@
  *     SECRETS   of epochs, to a device of a member
  *     ADDRESSES where other members may be reached
  *     FORKS     devices that are known to have forked; left out when there are none
- *     CLOCK     per device: how far, and 4 bytes of the tip's id
+ *     SUMMARY   4 bytes of a hash over the tips of each 256th of the devices
+ *     CLOCK     per device of those that differ: how far, and 4 bytes of the tip's id
  *     PLAN      what the other side lacks, in slices by date        control events come first, as one slice
  *     WANT      a slice, and how many events of it at least         answered by COUNT, then EVENTS as many as promised
  *     NEWEST    the last screens, for the eye                       answered by WINDOW, once per session
@@ -22,7 +23,7 @@
  */
 import type { DeviceTag, EventId } from '../api/contract.ts'
 import { Reader, toHex, Writer } from './bytes.ts'
-import type { Tip } from './difference.ts'
+import type { Summary, Tip } from './difference.ts'
 import type { Chain } from './event.ts'
 import type { Hlc } from './hlc.ts'
 import {
@@ -77,6 +78,7 @@ export type Frame =
   | { type: 'voucher'; signature: Uint8Array }
   | { type: 'addresses'; addresses: Uint8Array[] }
   | { type: 'forks'; tags: DeviceTag[] }
+  | { type: 'summary'; buckets: Summary }
   | { type: 'clock'; tips: Tip[] }
   | ({ type: 'plan' } & Plan)
   | ({ type: 'want' } & Want)
@@ -101,9 +103,10 @@ const TYPE = {
   count: 11,
   newest: 12,
   window: 13,
-  secrets: 14,
-  enter: 15,
-  voucher: 16,
+  summary: 14,
+  secrets: 15,
+  enter: 16,
+  voucher: 17,
 } as const
 /** More than MAX_SECRETS_PER_FRAME need. */
 const MAX_SECRETS_SIZE_BYTES = 4_096
@@ -134,6 +137,9 @@ export function encodeFrame(frame: Frame): Uint8Array {
   } else if (frame.type === 'forks') {
     writer.varint(frame.tags.length)
     for (const tag of frame.tags) writer.hex(tag)
+  } else if (frame.type === 'summary') {
+    writer.varint(frame.buckets.size)
+    for (const [number, fingerprint] of frame.buckets) writer.byte(number).uint32(fingerprint)
   } else if (frame.type === 'clock') {
     writer.varint(frame.tips.length)
     for (const tip of frame.tips)
@@ -197,6 +203,8 @@ function readFrame(reader: Reader): Frame | undefined {
       return { type: 'addresses', addresses: readBlocks(reader, MAX_ADDRESSES, MAX_ADDRESS_SIZE_BYTES) }
     case TYPE.forks:
       return readForks(reader)
+    case TYPE.summary:
+      return readSummary(reader)
     case TYPE.clock:
       return readClock(reader)
     case TYPE.plan:
@@ -228,6 +236,17 @@ function readForks(reader: Reader): Frame {
   for (let count = reader.varint(MAX_FORKS_LISTED); count > 0 && !reader.failed; count--)
     tags.push(reader.hex(8))
   return { type: 'forks', tags }
+}
+
+function readSummary(reader: Reader): Frame | undefined {
+  const buckets = new Map<number, number>()
+  for (let count = reader.varint(256), last = -1; count > 0 && !reader.failed; count--) {
+    const [number, fingerprint] = [reader.byte(), reader.uint32()]
+    if (number <= last) return undefined
+    buckets.set(number, fingerprint)
+    last = number
+  }
+  return { type: 'summary', buckets }
 }
 
 function readClock(reader: Reader): Frame | undefined {

@@ -242,10 +242,10 @@ export class GroupLog {
   }
 
   /**
-   * Takes in events of a neighbour, once their signatures are verified; now is asked at their turn. Fails with AppError
-   * STORE_FAILED after a failed write, and CLOSED while the app is closing.
+   * Takes in events of a neighbour, as bytes or decoded, once their signatures are verified; now is asked at their turn.
+   * Fails with AppError STORE_FAILED after a failed write, and CLOSED while the app is closing.
    */
-  receive(events: readonly Uint8Array[], from: string, now: () => Moment): Promise<Taken> {
+  receive(events: readonly (Uint8Array | Event)[], from: string, now: () => Moment): Promise<Taken> {
     this.#demandRestored()
     return this.arrivals.add(events, (arrivals) => this.#take(arrivals, from, now()))
   }
@@ -413,19 +413,18 @@ export class GroupLog {
   }
 
   #noteDevice(batch: Batch, tag: DeviceTag): void {
-    const device = deviceOf(this.engine, tag)
-    if (!device) return
-    batch.devices.set(tag, device)
-    this.#notePerson(batch, device.user)
+    const user = this.engine.roster.device(tag)?.user
+    if (user !== undefined) this.#notePerson(batch, user)
   }
 
+  /** With all of their devices. */
   #notePerson(batch: Batch, user: UserTag): void {
     batch.people.set(user, personOf(this.engine, this.particulars, user))
+    for (const tag of this.engine.roster.devicesOf(user)) batch.devices.set(tag, deviceOf(this.engine, tag)!)
   }
 
   #noteEverybody(batch: Batch): void {
-    for (const { tag } of this.engine.roster.devices()) this.#noteDevice(batch, tag)
-    for (const user of this.engine.roster.members.keys()) this.#notePerson(batch, user)
+    for (const user of this.engine.roster.everybody()) this.#notePerson(batch, user)
   }
 
   #enqueue(put: (batch: Batch) => void): Promise<void> {

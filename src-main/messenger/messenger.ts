@@ -11,7 +11,7 @@ import { decodeBatch, encodeBatch } from '../core/batch.ts'
 import { fromHex } from '../core/bytes.ts'
 import { controlFrontier } from '../core/citations.ts'
 import type { Moment } from '../core/engine.ts'
-import { chainOf, deviceTag, encodeEvent, commitTo, KIND, type Event } from '../core/event.ts'
+import { chainOf, decodeEvent, deviceTag, encodeEvent, commitTo, KIND, type Event } from '../core/event.ts'
 import { hlcAt } from '../core/hlc.ts'
 import type { Entry } from '../core/history.ts'
 import { decodeBody, encodeCreate, isEntrance } from '../core/control/bodies.ts'
@@ -580,6 +580,7 @@ export class Messenger {
       }),
       relay: new Relay(),
       entrance: undefined,
+      entranceKnownBy: new Set(),
       isEntering: false,
       joinProblem: undefined,
       joiningSinceMs: this.#time.monotonicMs(),
@@ -684,7 +685,10 @@ export class Messenger {
 
   #onPeer(peer: PeerKey, connected: boolean): void {
     this.#links.onPeer(peer, connected)
-    if (!connected) return this.#clock.forget(peer)
+    if (!connected) {
+      for (const { entranceKnownBy } of this.#groups.values()) entranceKnownBy.delete(peer)
+      return this.#clock.forget(peer)
+    }
     for (const open of this.#groups.values()) if (!open.log.opening) this.#greet(open, peer)
   }
 
@@ -735,6 +739,7 @@ export class Messenger {
     const open = this.#groups.get(id)
     if (!open) return
     this.#links.setAdmitted(id, peer, 'synchronised')
+    if (open.entrance) open.entranceKnownBy.add(peer)
     if (this.#isRetired) return
     const { crypto } = this.#parts
     const parts = { ...this.#acting, crypto, person: this.#person, syncing: this.#syncing }
@@ -777,14 +782,14 @@ export class Messenger {
   }
 
   /** What this device shows of itself to a peer. */
-  #credential({ log, membership, entrance }: OpenGroup, peer: PeerKey): Uint8Array {
+  #credential({ log, membership, entrance, entranceKnownBy }: OpenGroup, peer: PeerKey): Uint8Array {
     const { joining } = membership
     if (joining && !log.engine.roster.isActive(this.#self)) {
       const { crypto } = this.#parts
       return encodeCredential(inviteCredential(log.group, joining, this.#person.credentials, crypto))
     }
-    const isKnown = this.#links.connectionOf(log.group, peer) === 'synchronised'
-    return encodeCredential(entrance && !isKnown ? { type: 'entrance', event: entrance } : { type: 'member' })
+    const isKnown = !entrance || entranceKnownBy.has(peer)
+    return encodeCredential(isKnown ? { type: 'member' } : { type: 'entrance', event: entrance })
   }
 
   /** A newcomer gives nothing away, and takes from whoever knows the group. */
@@ -792,8 +797,11 @@ export class Messenger {
     const { log, admission } = open
     if (!log.engine.roster.isActive(this.#self)) return Promise.resolve(undefined)
     return admission.refusal(peer, credential, async (event) => {
-      const { written } = await log.receive([event], peer, () => this.#now())
+      const { written, verdict } = await log.receive([event], peer, () => this.#now())
       await written
+      // Whoever has just entered is under no topic yet: this device tells the others.
+      const decoded = decodeEvent(event, log.group, this.#parts.crypto.sha256)
+      if (verdict === 'accept' && 'event' in decoded) open.outbox.push(decoded.event)
     })
   }
 
@@ -804,6 +812,7 @@ export class Messenger {
     event: Uint8Array,
   ): Promise<void> {
     if (!open) return
+    open.entranceKnownBy.delete(peer)
     if (!open.group.joined) open.joinProblem = problemOf(refusal)
     else if (refusal === 'removed') {
       const { log } = open

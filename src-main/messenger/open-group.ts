@@ -4,6 +4,7 @@ import { AppError } from '../api/errors.ts'
 import type { Role } from '../core/control/operation.ts'
 import type { Event } from '../core/event.ts'
 import type { Relay } from '../core/relay.ts'
+import type { PeerKey } from '../network/network.ts'
 import type { Admission } from './admission.ts'
 import type { Group } from './group.ts'
 import type { Delivered, GroupLog } from './group-log.ts'
@@ -23,6 +24,8 @@ export interface OpenGroup {
   relay: Relay
   /** The event with which this device entered: whoever does not know it yet is shown it. */
   entrance: Uint8Array | undefined
+  /** Peers that have it, as far as is known. */
+  entranceKnownBy: Set<PeerKey>
   isEntering: boolean
   joinProblem: JoinProblem | undefined
   /** Moment.atMs at which joining began. */

@@ -542,6 +542,7 @@ export const en = {
   'error.STORE_CORRUPT': 'The stored messages are damaged. Tapri never replaces them silently.',
   'error.STORE_FAILED': 'The disk refused to read or write.',
   'error.KEY_UNREADABLE': 'The key file of this device is damaged or readable by others.',
+  'error.KEYS_LOCKED': 'The keys are locked. Your passphrase opens them.',
   'error.DEVICE_RETIRED':
     'This data folder was restored from a backup, or is in use on a second machine. Close Tapri and start it again: it goes on as a new device in the same groups.',
   'error.PEER_UNREACHABLE': 'No address of that device answered.',

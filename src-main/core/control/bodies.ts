@@ -139,10 +139,19 @@ export function encodeChange(
   }
 }
 
+/** Of each event once: engines that share a decoded event (EngineParts.decode) share its body too. */
+const known = new WeakMap<object, Body | undefined>()
+
 /** undefined when it is not well-formed. Kinds of a later version are 'unknown', whatever is in them. */
-export function decodeBody({ kind, body }: { kind: number; body: Uint8Array }): Body | undefined {
+export function decodeBody(event: { kind: number; body: Uint8Array }): Body | undefined {
+  if (!known.has(event)) known.set(event, decode(event))
+  return known.get(event)
+}
+
+/** Copies the bytes, so that whoever keeps a key does not keep the whole event. */
+function decode({ kind, body }: { kind: number; body: Uint8Array }): Body | undefined {
   if (kind === KIND.rotate) return decodeRotation(body) && { change: { kind: 'rotate' } }
-  const reader = new Reader(body)
+  const reader = new Reader(body.slice())
   const decoded = read(kind, reader)
   return decoded && (decoded.change.kind === 'unknown' || reader.isDone()) ? decoded : undefined
 }

@@ -5,8 +5,9 @@
  *  1. A cut accepts nothing that its author had not seen, whatever it says, and nothing of other people's devices.
  *  2. It reaches only what was done with at most the revoking one's role: an admin does not undo what an owner did who has
  *     stepped down since.
- *  3. Somebody's first operation, leaving and stepping down stay. So does a removed device where another device of the same
- *     person removes the removing one: of two devices that remove each other neither stays.
+ *  3. The founding stays, and so do leaving and stepping down; but these end nothing any more when they lie beyond the cut of
+ *     somebody else (isBlunted): else whoever was removed could take back what it did by leaving earlier. So does the
+ *     removal of a device: of two devices that remove each other neither stays.
  *  4. Invites and namings hang on the office of whoever made them: when it ends, whoever joins or succeeds by them without
  *     having seen that, and unseen, is out.
  */
@@ -65,11 +66,16 @@ export function isBeyond(done: Judged, revocation: Judged, isSeen: boolean): boo
     case 'remove':
     case 'role':
       if (!isSeen && hangsOnOffice(done, revocation)) return true
-      if (author !== revoking.target || author === by || isLoweringOneself(done.operation)) return false
+      if (author !== revoking.target || author === by) return false
       return exceeds(revoking.cut.get(device))
     default:
       return false
   }
+}
+
+/** Of what a revocation reaches: whether it stays, and only takes nothing from others. */
+export function isBlunted(done: Judged, revocation: Judged): boolean {
+  return isLoweringOneself(done.operation) && revocation.operation.change.kind !== 'removeDevice'
 }
 
 /** Whether somebody joined or succeeded by the word of whoever loses the office for it. */

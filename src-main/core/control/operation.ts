@@ -81,7 +81,7 @@ export interface Circumstances {
   invite: InviteThere | undefined
   /** Of a removeDevice: whether the device has done something for the author. */
   isOwnDevice: boolean
-  /** Of a successor or succeed: whom owners have named there. */
+  /** Of whatever concerns namings, and of role and remove: whom owners have named there. */
   named: readonly Naming[]
 }
 
@@ -120,7 +120,10 @@ export function isLoweringOneself({ author, change }: Operation): boolean {
   return (change.kind === 'role' || change.kind === 'remove') && change.target === author
 }
 
-/** R2: one acts on lower roles only and gives lower roles only; but an owner may appoint further owners. */
+/**
+ * R2: one acts on lower roles only and gives lower roles only; but an owner may appoint further owners, and on whom an owner has
+ * named its successor only owners act.
+ */
 export function isAllowed(
   { id, author: by, parents, timeMs, change }: Operation,
   root: EventId,
@@ -137,10 +140,13 @@ export function isAllowed(
       timeMs <= invite.expiresMs
     )
   if (author === undefined || isDeviceRemoved) return false
-  const isSelf = 'target' in change && change.target === by
+  const whom = 'target' in change ? change.target : undefined
+  const isSelf = whom === by
   const governs = author >= ROLE.admin
   const mayGive = (role: Role) => governs && (role < author || (author === ROLE.owner && role === ROLE.owner))
-  const mayActOn = target !== undefined && governs && target < author
+  // Else whoever is named and removed could say that it had become an owner before, and remove the remover.
+  const isProtected = author < ROLE.owner && named.some((naming) => naming.successor === whom)
+  const mayActOn = target !== undefined && governs && target < author && !isProtected
   switch (change.kind) {
     case 'add':
       return target === undefined && mayGive(change.role)

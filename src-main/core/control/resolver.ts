@@ -3,7 +3,7 @@
  * they come in. So all devices that hold the same operations agree, without a server and without a vote.
  *
  * R1 An operation is judged by the state that its own past resolves to.
- * R2 One acts on lower roles only (isAllowed).
+ * R2 One acts on lower roles only, and not on an owner's named successor (isAllowed).
  * R3 A revocation (removal, demotion, removal of a device) names a cut: what it accepts of its target's past. What its target
  *    did beyond the cut without having seen it is cancelled, but for leaving and stepping down. Likewise a revoked invite
  *    admits nobody who had not joined in its past, and a withdrawn naming makes no owner (cuts.ts).
@@ -248,13 +248,14 @@ export class Resolver {
     const removals = this.#ledger.deviceRemovals(device)
     if (lowerings.length + removals.length === 0) return false
     const view = this.#viewOf(heads)
+    const whole = this.#verdicts.whole()
     const isEnded = (number: number) => {
       const { author, change } = this.#ledger.judged[number]!.operation
       if (change.kind === 'role' && change.role >= ROLE.member) return false
       if (change.kind === 'removeDevice' && author !== user) return false
       const extent = 'cut' in change ? change.cut.get(device) : 'extent' in change ? change.extent : undefined
       if (seq <= (extent?.m ?? 0) || holds(view, number)) return false
-      return this.#verdicts.verdict(number, this.#verdicts.whole())
+      return !whole.blunted.has(number) && this.#verdicts.verdict(number, whole)
     }
     return lowerings.some(isEnded) || removals.some(isEnded)
   }

@@ -6,6 +6,7 @@ import {
   mayInvite,
   ROLE,
   targetOf,
+  type Change,
   type Circumstances,
   type InviteThere,
   type Naming,
@@ -16,6 +17,8 @@ import {
 import { holds, type View } from './pasts.ts'
 import { roleOf } from './roles.ts'
 import type { Context, Verdicts } from './verdicts.ts'
+
+const NAMINGS_MATTER = new Set<Change['kind']>(['successor', 'succeed', 'role', 'remove'])
 
 export class Standing {
   readonly #ledger: Ledger
@@ -40,14 +43,13 @@ export class Standing {
     const target = 'target' in change ? change.target : targetOf(operation)
     const invite = 'invite' in change ? this.invite(change.invite) : undefined
     if (invite && change.kind === 'join') invite.isUsedUp = this.#isUsedUp(change.invite, author)
-    const isNaming = change.kind === 'successor' || change.kind === 'succeed'
     return {
       author: isDeviceRemoved ? undefined : this.role(author),
       isDeviceRemoved,
       target: target === undefined ? undefined : this.role(target),
       invite,
       isOwnDevice: change.kind === 'removeDevice' && this.#hasActed(author, change.device),
-      named: isNaming ? this.named() : [],
+      named: NAMINGS_MATTER.has(change.kind) ? this.named() : [],
     }
   }
 
@@ -99,6 +101,7 @@ export class Standing {
 
   /** The latest namings, by owners who are owners still, of people who were not removed since. */
   named(): Naming[] {
+    if (this.#ledger.namings.length === 0) return []
     const namings = this.#ledger.namings.filter((number) => this.counts(number))
     const { pasts } = this.#ledger
     const named: Naming[] = []

@@ -4,7 +4,7 @@
  * those: a Context.
  */
 import type { EventId } from '../../api/contract.ts'
-import { isBeyond, precedence, type Judged } from './cuts.ts'
+import { isBeyond, isBlunted, precedence, type Judged } from './cuts.ts'
 import { note, type Ledger } from './ledger.ts'
 import { isAllowed } from './operation.ts'
 import { holds, type View } from './pasts.ts'
@@ -18,6 +18,8 @@ export interface Context {
   /** Revocations whose cuts hold. */
   accepted: number[]
   cancelled: Set<number>
+  /** Revocations that count, and yet cancel nothing. */
+  blunted: Set<number>
   /** The first that is cancelled; up to there everything is as judged by its own past. */
   firstCancelled: number
   /** Verdicts so far; what is not listed yet comes after. */
@@ -29,6 +31,7 @@ export interface Context {
 const NO_CONFLICT: Context = {
   accepted: [],
   cancelled: new Set(),
+  blunted: new Set(),
   firstCancelled: Infinity,
   verdicts: [],
   isFinal: true,
@@ -37,8 +40,8 @@ const NO_CONFLICT: Context = {
 export class Verdicts {
   readonly #root: EventId
   readonly #ledger: Ledger
-  /** Revocations that cancel anything: what they cancel. */
-  readonly #cancels = new Map<number, number[]>()
+  /** Revocations that cancel or blunt anything: what. */
+  readonly #reaches = new Map<number, number[]>()
   /** The last operation that cancels or is cancelled: whoever has seen everything up to it judges as everything does. */
   #lastConflict = -1
   readonly #contexts = new Map<string, Context>()
@@ -56,11 +59,11 @@ export class Verdicts {
   }
 
   of(view: View): Context {
-    if (this.#cancels.size === 0) return NO_CONFLICT
+    if (this.#reaches.size === 0) return NO_CONFLICT
     const complete = view.missing[0] ?? view.limit
-    if (complete > this.#lastConflict) return (this.#whole ??= this.#contextFor([...this.#cancels.keys()]))
+    if (complete > this.#lastConflict) return (this.#whole ??= this.#contextFor([...this.#reaches.keys()]))
     const revocations: number[] = []
-    for (const [revocation, cancelled] of this.#cancels)
+    for (const [revocation, cancelled] of this.#reaches)
       if (holds(view, revocation) && cancelled.some((number) => holds(view, number)))
         revocations.push(revocation)
     return this.#contextFor(revocations)
@@ -76,7 +79,17 @@ export class Verdicts {
 
   /** What a revocation cancels in a context. */
   cancelledOf(revocation: number, context: Context): readonly number[] {
-    return context.accepted.includes(revocation) ? this.#cancels.get(revocation)! : []
+    if (!context.accepted.includes(revocation)) return []
+    return this.#reaches.get(revocation)!.filter((number) => !this.#blunts(revocation, number))
+  }
+
+  #blunts(revocation: number, number: number): boolean {
+    return isBlunted(this.#ledger.judged[number]!, this.#ledger.judged[revocation]!)
+  }
+
+  #reach(revocation: number, number: number, context: Context): void {
+    if (this.#blunts(revocation, number)) context.blunted.add(number)
+    else cancel(context, number)
   }
 
   /** Takes in a new operation that is allowed. Returns whether it cancels anything, or is cancelled. */
@@ -94,11 +107,11 @@ export class Verdicts {
     for (const revocation of this.#ledger.mayReach(judged)) {
       if (holds(past, revocation) || !isBeyond(judged, this.#ledger.judged[revocation]!, false)) continue
       isReached = true
-      if (!this.#cancels.has(revocation)) this.#whole = undefined
-      note(this.#cancels, revocation, number)
+      if (!this.#reaches.has(revocation)) this.#whole = undefined
+      note(this.#reaches, revocation, number)
       this.#lastConflict = number
       for (const context of [...this.#contexts.values(), ...(this.#whole ? [this.#whole] : [])])
-        if (context.accepted.includes(revocation)) cancel(context, number)
+        if (context.accepted.includes(revocation)) this.#reach(revocation, number, context)
     }
     return isReached
   }
@@ -112,7 +125,7 @@ export class Verdicts {
     for (const done of this.#ledger.reachableBy(judged))
       if (isBeyond(this.#ledger.judged[done]!, judged, holds(past, done))) reached.push(done)
     if (reached.length === 0) return false
-    this.#cancels.set(number, reached)
+    this.#reaches.set(number, reached)
     this.#lastConflict = number
     this.#whole = undefined
     return true
@@ -150,14 +163,16 @@ export class Verdicts {
     const context: Context = {
       accepted: [...before.accepted],
       cancelled: new Set(before.cancelled),
+      blunted: new Set(before.blunted),
       firstCancelled: before.firstCancelled,
       verdicts: [...before.verdicts],
       isFinal: undone.size === 0,
     }
     for (const revocation of revocations) {
-      if (undone.has(revocation) || !this.verdict(revocation, context)) continue
+      if (undone.has(revocation) || context.blunted.has(revocation) || !this.verdict(revocation, context))
+        continue
       context.accepted.push(revocation)
-      for (const number of this.#cancels.get(revocation)!) cancel(context, number)
+      for (const number of this.#reaches.get(revocation)!) this.#reach(revocation, number, context)
     }
     return context
   }

@@ -13,10 +13,23 @@ export const steps = (maxLength: number): fc.Arbitrary<Step[]> =>
 
 const USERS = 6
 const ROLES = [0, 10, 10, 50, 60, 80, 100]
-const KINDS = [
-  ...['add', 'add', 'role', 'role', 'remove', 'remove', 'invite', 'join', 'join', 'revoke', 'removeDevice'],
-  ...['add', 'role', 'remove', 'successor', 'successor', 'succeed', 'succeed', 'enter', 'rotate', 'unknown'],
-] as Change['kind'][]
+/** What is most of what happens, and what hardly says anything. */
+const KINDS: Change['kind'][] = [
+  ...([
+    'add',
+    'role',
+    'remove',
+    'join',
+    'succeed',
+    'removeDevice',
+    'remove',
+    'add',
+    'role',
+    'invite',
+  ] as const),
+  ...(['add', 'role', 'remove', 'join', 'succeed', 'removeDevice', 'revoke', 'successor', 'join'] as const),
+]
+const QUIET: Change['kind'][] = ['enter', 'rotate', 'unknown']
 
 export interface Made {
   operations: Operation[]
@@ -28,28 +41,18 @@ export interface Made {
 export function play(script: readonly Step[], lying: boolean): Made {
   const made: Made = { operations: [], pasts: new Map() }
   const resolver = new Resolver(ROOT)
-  push(made, resolver, {
-    id: ROOT,
-    author: 'u0',
-    device: 'u0.0',
-    seq: 1,
-    timeMs: 0,
-    parents: [],
-    change: { kind: 'create' },
-  })
-  // Some to quarrel with each other.
-  for (const [i, role] of [80, 60, 50].entries()) {
-    const parents = [made.operations.at(-1)!.id]
-    const change = { kind: 'add', target: `u${i + 1}`, role } as const
-    push(made, resolver, {
-      id: `op000${i + 1}`,
-      author: 'u0',
-      device: 'u0.0',
-      seq: i + 2,
-      timeMs: 0,
-      parents,
-      change,
-    })
+  // Some to quarrel with each other, and something to quarrel about.
+  const founding: [string, Change][] = [
+    ['u0', { kind: 'create' }],
+    ...[80, 60, 50].map((role, i): [string, Change] => ['u0', { kind: 'add', target: `u${i + 1}`, role }]),
+    ['u1', { kind: 'invite', role: 50, expiresMs: 1e6, maxUses: 1 }],
+    ['u0', { kind: 'successor', target: 'u2' }],
+  ]
+  for (const [i, [author, change]] of founding.entries()) {
+    const parents = i === 0 ? [] : [made.operations[i - 1]!.id]
+    const device = `${author}.0`
+    const seq = made.operations.filter((one) => one.device === device).length + 1
+    push(made, resolver, { id: `op000${i}`, author, device, seq, timeMs: 0, parents, change })
   }
   for (const step of script) {
     const [who, device, seen1, seen2, kind, target, role, lie, seed] = step as number[]
@@ -57,17 +60,17 @@ export function play(script: readonly Step[], lying: boolean): Made {
     const outsiders = Array.from({ length: USERS }, (_, i) => `u${i}`)
     const author =
       who! % 5 > 0 && members.length > 0 ? members[who! % members.length]! : outsiders[who! % USERS]!
-    const name = `${author}.${device! % 8 === 0 ? 1 : 0}`
+    const name = `${author}.${device! % 3 === 0 ? 1 : 0}`
     const own = made.operations.filter((operation) => operation.device === name)
     const look = (seen: number) => {
-      const back = seen % 3 === 0 ? seen % made.operations.length : seen % Math.min(3, made.operations.length)
+      const back = seen % 5 < 3 ? seen % made.operations.length : seen % Math.min(3, made.operations.length)
       return made.operations[made.operations.length - 1 - back]!.id
     }
     const parents = reduced(made, [...own.slice(-1).map(({ id }) => id), look(seen1!), look(seen2!)])
     const past = new Set(parents.flatMap((parent) => [parent, ...made.pasts.get(parent)!]))
     const id = `op${String((seed! * 7919) % 1000).padStart(3, '0')}-${made.operations.length}`
     const base = { id, author, device: name, seq: own.length + 1, timeMs: made.operations.length, parents }
-    const changes = [0, 1, 2, 3, 4, 5].map((turn) =>
+    const changes = [0, 1, 2, 3, 4, 5, 6, 7].map((turn) =>
       changeOf(made, past, author, [kind! + turn, target! + turn, role! + turn, lying ? lie! : 1]),
     )
     const fits = (change: Change) => resolver.wouldAllow({ ...base, change })
@@ -95,7 +98,7 @@ function changeOf(
   numbers: readonly number[],
 ): Change {
   const [kindNo, targetNo, roleNo, lie] = numbers as [number, number, number, number]
-  const kind = KINDS[kindNo % KINDS.length]!
+  const kind = kindNo % 10 === 0 ? QUIET[targetNo % QUIET.length]! : KINDS[kindNo % KINDS.length]!
   const target = `u${targetNo % USERS}`
   const role = ROLES[roleNo % ROLES.length]!
   const extents = (user: string) => cutOf(operations, past, user, lie)

@@ -15,6 +15,8 @@ import {
 
 export interface Outcome {
   effective: ReadonlySet<EventId>
+  /** Of these, leaving and stepping down that takes nothing from others. */
+  blunted: ReadonlySet<EventId>
   roleOf(user: UserTag): Role | undefined
 }
 
@@ -95,6 +97,22 @@ export class Reference {
 
   /** R3. */
   #cancels(revocation: EventId, id: EventId): boolean {
+    return this.#reaches(revocation, id) && !this.#blunts(revocation, id)
+  }
+
+  /** It stays, but takes nothing from others any more. */
+  #blunts(revocation: EventId, id: EventId): boolean {
+    const { author, change } = this.operations.get(id)!
+    if (change.kind !== 'role' && change.kind !== 'remove') return false
+    const isSelf = change.target === author
+    return (
+      isSelf &&
+      this.operations.get(revocation)!.change.kind !== 'removeDevice' &&
+      this.#reaches(revocation, id)
+    )
+  }
+
+  #reaches(revocation: EventId, id: EventId): boolean {
     if (revocation === id || this.#isBefore(revocation, id)) return false
     if (this.#isRevocation(id) && this.#precedence(id, revocation) < 0) return false
     const { author, device, seq, change } = this.operations.get(id)!
@@ -128,7 +146,6 @@ export class Reference {
       if (named.some(({ owner, successor }) => successor === author && owner === revoking.target)) return true
     }
     if (author !== revoking.target || author === by) return false
-    if ((change.kind === 'role' || change.kind === 'remove') && change.target === author) return false
     const accepted = revoking.cut.get(device)?.c ?? 0
     return this.#rank(id) <= this.#rank(revocation) && (!wasSeen || seq > accepted)
   }
@@ -137,11 +154,12 @@ export class Reference {
     const allowed = [...set].filter((id) => this.#judge(id).allowed)
     const causesFirst = allowed.sort((a, b) => this.#depth(a) - this.#depth(b))
     const revocations = allowed
-      .filter((id) => this.#isRevocation(id) && allowed.some((other) => this.#cancels(id, other)))
+      .filter((id) => this.#isRevocation(id) && allowed.some((other) => this.#reaches(id, other)))
       .sort((a, b) => this.#precedence(a, b))
     const undone = new Set<EventId>()
     for (;;) {
       const accepted: EventId[] = []
+      const isBlunted = (id: EventId) => accepted.some((revocation) => this.#blunts(revocation, id))
       const evaluate = () => {
         const effective = new Set<EventId>()
         for (const id of causesFirst) {
@@ -151,10 +169,14 @@ export class Reference {
         return effective
       }
       for (const revocation of revocations)
-        if (!undone.has(revocation) && evaluate().has(revocation)) accepted.push(revocation)
+        if (!undone.has(revocation) && !isBlunted(revocation) && evaluate().has(revocation))
+          accepted.push(revocation)
       const effective = evaluate()
       const fallen = accepted.findLast((revocation) => !effective.has(revocation))
-      if (fallen === undefined) return { effective, roleOf: (user) => this.#role(user, effective) }
+      if (fallen === undefined) {
+        const blunted = new Set([...effective].filter(isBlunted))
+        return { effective, blunted, roleOf: (user) => this.#role(user, effective) }
+      }
       undone.add(fallen)
     }
   }
@@ -196,6 +218,39 @@ export class Reference {
     return [...counting].some((one) => {
       const { author, change } = this.operations.get(one)!
       return author === user && change.kind === 'removeDevice' && change.device === device
+    })
+  }
+
+  isBeyondCut(
+    user: UserTag,
+    device: DeviceTag,
+    seq: number,
+    head: EventId,
+    counting: ReadonlySet<EventId>,
+  ): boolean {
+    const seen = this.closure([head])
+    return [...counting].some((one) => {
+      const { author, change } = this.operations.get(one)!
+      if (seen.has(one)) return false
+      if (change.kind === 'removeDevice')
+        return author === user && change.device === device && seq > change.extent.m
+      if ((change.kind !== 'role' && change.kind !== 'remove') || change.target !== user) return false
+      if (change.kind === 'role' && (change.role >= 10 || !this.#isRevocation(one))) return false
+      return seq > (change.cut.get(device)?.m ?? 0)
+    })
+  }
+
+  openInvites(nowMs: number, counting: ReadonlySet<EventId>) {
+    return [...counting].sort().flatMap((id) => {
+      const { author, change } = this.operations.get(id)!
+      if (change.kind !== 'invite' || change.expiresMs < nowMs) return []
+      const there = this.#invite(id, '', counting)
+      if (!there?.isBacked || there.isUsedUp) return []
+      const joins = [...counting].map((one) => this.operations.get(one)!)
+      const joined = joins.filter((one) => one.change.kind === 'join' && one.change.invite === id)
+      const uses = new Set(joined.map((one) => one.author)).size
+      const { role, expiresMs, maxUses } = change
+      return [{ id, author, role, expiresMs, maxUses, uses }]
     })
   }
 

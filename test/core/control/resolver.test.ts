@@ -1,7 +1,7 @@
 /** Laws of the resolver: it depends on the set alone, and says what the rules say. What each rule means: rules.test.ts. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Operation } from '../../../src-main/core/control/operation.ts'
+import type { Naming, Operation } from '../../../src-main/core/control/operation.ts'
 import { Resolver } from '../../../src-main/core/control/resolver.ts'
 import { play, reordered, ROOT, steps } from './histories.ts'
 import { Reference } from './reference.ts'
@@ -37,12 +37,23 @@ describe('Resolver', () => {
         const made = play(script, true)
         const reference = new Reference(ROOT)
         for (const operation of made.operations) reference.add(operation)
-        const { effective, roleOf } = reference.resolve(new Set(reference.operations.keys()))
+        const { effective, blunted, roleOf } = reference.resolve(new Set(reference.operations.keys()))
         const resolver = resolve(reordered(made, order))
-        for (const { id, author } of made.operations) {
+        const ending = new Set([...effective].filter((id) => !blunted.has(id)))
+        for (const { id, author, device } of made.operations) {
           expect([id, resolver.isEffective(id)]).toEqual([id, effective.has(id)])
           expect(resolver.members.get(author)).toBe(roleOf(author))
+          expect(resolver.isRemovedDevice(author, device)).toBe(
+            reference.isDeviceRemoved(author, device, effective),
+          )
+          for (const seq of [1, 2, 4])
+            expect(resolver.isBeyondCut({ user: author, device, seq, heads: [id] })).toBe(
+              reference.isBeyondCut(author, device, seq, id, ending),
+            )
         }
+        const named = (namings: readonly Naming[]) => namings.map(({ id }) => id).sort()
+        expect(named(resolver.namedSuccessors)).toEqual(named(reference.named(effective)))
+        expect(resolver.openInvites(6)).toEqual(reference.openInvites(6, effective))
         expect(resolver.members.size).toBe(
           [0, 1, 2, 3, 4, 5].filter((i) => roleOf(`u${i}`) !== undefined).length,
         )
