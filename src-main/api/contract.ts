@@ -417,7 +417,14 @@ export interface Commands {
   /** Gives up joining, and forgets the group. */
   cancelJoin(args: { group: GroupId }): Promise<void>
 
-  getPeople(args: { group: GroupId }): Promise<{ people: Person[]; former: FormerMember[] }>
+  /**
+   * By user, so many as go into one frame; next is set when there are more, to be asked for with after. former comes with
+   * the first.
+   */
+  getPeople(args: {
+    group: GroupId
+    after?: UserId | undefined
+  }): Promise<{ people: Person[]; former: FormerMember[]; next?: UserId | undefined }>
   /** Admits somebody again, or a person of another group. Fails with NOT_ALLOWED. */
   addMember(args: { group: GroupId; user: UserId; role: RoleName }): Promise<void>
   setRole(args: { group: GroupId; user: UserId; role: RoleName }): Promise<void>

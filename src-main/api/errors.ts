@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   STORE_CORRUPT: 'the store is damaged; it is never replaced silently',
   STORE_FAILED: 'the disk refused a read or a write',
   KEY_UNREADABLE: 'a key file is damaged, or its permissions are too wide',
+  KEYS_LOCKED: 'the keys are locked until the passphrase is given',
   DEVICE_RETIRED:
     'this data folder was restored or copied; Tapri goes on as a new device when it is started again',
   PEER_UNREACHABLE: 'no address of that peer answered',

@@ -89,6 +89,7 @@ const SIGNATURE_SIZE = 64
 const ID_PREFIX = ascii('ev1')
 const NO_GROUP = new Uint8Array(32)
 const NO_EVENT = new Uint8Array(32)
+const NOTHING = new Uint8Array(0)
 
 export function chainOf(kind: number): Chain {
   return kind >= FIRST_CONTROL_KIND ? 'c' : 'm'
@@ -198,8 +199,20 @@ function eventId(header: Uint8Array, body: Uint8Array, group: GroupId, sha256: S
 }
 
 function encodeHeader(fields: EventFields): Uint8Array {
+  return writeContext(fields).varint(fields.body.length).finish()
+}
+
+/**
+ * What an encrypted body is bound to: the header up to the body's length, which the ciphertext decides. TypeError when a
+ * field is out of its limits.
+ */
+export function encodeContext(fields: Omit<EventFields, 'body'>): Uint8Array {
+  return writeContext({ ...fields, body: NOTHING }).finish()
+}
+
+function writeContext(fields: EventFields): Writer {
   if (!isWellFormed(fields)) throw new TypeError('event has a field out of its limits')
-  const { kind, tag, seq, hlc, deps, commit, controlHeads, epoch, body } = fields
+  const { kind, tag, seq, hlc, deps, commit, controlHeads, epoch } = fields
   const flags = (controlHeads ? FLAG_CONTROL_HEADS : 0) | (epoch ? FLAG_EPOCH : 0)
   const writer = new Writer().byte(VERSION).byte(kind).byte(flags).hex(tag).varint(seq).uint64(hlc)
   writer.byte(deps.length)
@@ -210,7 +223,7 @@ function encodeHeader(fields: EventFields): Uint8Array {
     for (const id of controlHeads) writer.hex(id)
   }
   if (epoch) writer.bytes(epoch)
-  return writer.varint(body.length).finish()
+  return writer
 }
 
 /** What both directions demand beyond the layout: limits, order and uniqueness. */

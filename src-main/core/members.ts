@@ -328,10 +328,12 @@ export class Roster {
     if (change.kind === 'role' || change.kind === 'remove') this.#revoked.add(change.target)
     if (change.kind === 'removeDevice') this.#revoked.add(change.device)
     if (change.kind === 'remove' || change.kind === 'removeDevice') this.#removals.push(event.id)
+    const counts = this.#history.forks.counts(entry)
+    if (!counts) this.#discounted.add(event.id)
     this.#all.add(operation)
-    if (this.#shown === this.#all) return
-    if (this.#history.forks.counts(entry)) this.#shown.add(operation)
-    else this.#discounted.add(event.id)
+    if (this.#shown !== this.#all) {
+      if (counts) this.#shown.add(operation)
+    } else if (!counts) this.#rebuild()
   }
 
   #enter({ id, device: tag, author: user }: Operation, { deviceKey, userKey }: Credentials): void {
@@ -370,11 +372,14 @@ export class Roster {
     const discounted = noted.flatMap(({ entry }) => (forks.counts(entry) ? [] : [entry.id]))
     if (discounted.length === this.#discounted.size && discounted.every((id) => this.#discounted.has(id))) return
     this.#discounted = new Set(discounted)
+    this.#rebuild()
+  }
+
+  /** Something counts no more, or again. */
+  #rebuild(): void {
     this.#rebuilt++
-    if (discounted.length === 0) {
-      this.#shown = this.#all
-      return
-    }
+    this.#shown = this.#all
+    if (this.#discounted.size === 0) return
     this.#shown = new Resolver(this.#group)
     for (const operation of this.operations()) this.#shown.add(operation)
   }

@@ -3,8 +3,9 @@ import type { Crypto } from './crypto.ts'
 
 const { crypto_aead_xchacha20poly1305_ietf_ABYTES: PROOF_SIZE, crypto_box_SEALBYTES: SEAL_SIZE } = sodium
 
-/** Written to again and again: memory that native code has seen is dearer to get and to give back. */
+/** Written to again and again: memory that native code has seen is dearer to get and to give back than a short hash is. */
 const DIGEST = Buffer.alloc(sodium.crypto_hash_sha256_BYTES)
+const [HASH_DATA, HASH_KEY, HASH_DIGEST] = [Buffer.alloc(2048), Buffer.alloc(64), Buffer.alloc(64)] as const
 
 /** libsodium for everything: one verifier in every process, so that no crafted signature splits a group. */
 export const sodiumCrypto: Crypto = {
@@ -13,9 +14,20 @@ export const sodiumCrypto: Crypto = {
     return new Uint8Array(DIGEST)
   },
   keyedHash(key, data, sizeBytes = 32) {
-    const digest = new Uint8Array(sizeBytes)
-    sodium.crypto_generichash(view(digest), view(data), view(key))
-    return digest
+    const isShort = data.length <= HASH_DATA.length && key.length <= HASH_KEY.length
+    if (!isShort || sizeBytes > HASH_DIGEST.length) {
+      const digest = new Uint8Array(sizeBytes)
+      sodium.crypto_generichash(view(digest), view(data), view(key))
+      return digest
+    }
+    HASH_DATA.set(data)
+    HASH_KEY.set(key)
+    const digest = HASH_DIGEST.subarray(0, sizeBytes)
+    sodium.crypto_generichash(digest, HASH_DATA.subarray(0, data.length), HASH_KEY.subarray(0, key.length))
+    const copy = new Uint8Array(digest)
+    sodium.sodium_memzero(HASH_KEY)
+    sodium.sodium_memzero(HASH_DIGEST)
+    return copy
   },
   encrypt(plaintext, associated, nonce, key) {
     const ciphertext = new Uint8Array(plaintext.length + PROOF_SIZE)
@@ -113,9 +125,9 @@ export const sodiumCrypto: Crypto = {
   },
 }
 
-/** The same memory as a Buffer, which sodium-native wants. */
+/** sodium-native takes any bytes; only its types ask for a Buffer, and making one costs as much as a short hash. */
 function view(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return bytes as Buffer
 }
 
 /** sodium-native throws on bad data, which is an answer, and on wrong lengths, which is our mistake. */

@@ -583,7 +583,7 @@ export class Messenger {
       }),
       relay: new Relay(),
       entrance: undefined,
-      knownTo: new Set(),
+      entranceKnownBy: new Set(),
       isEntering: false,
       joinProblem: undefined,
       joiningSinceMs: this.#time.monotonicMs(),
@@ -689,7 +689,7 @@ export class Messenger {
   #onPeer(peer: PeerKey, connected: boolean): void {
     this.#links.onPeer(peer, connected)
     if (!connected) {
-      for (const { knownTo } of this.#groups.values()) knownTo.delete(peer)
+      for (const { entranceKnownBy } of this.#groups.values()) entranceKnownBy.delete(peer)
       return this.#clock.forget(peer)
     }
     for (const open of this.#groups.values()) if (!open.log.opening) this.#greet(open, peer)
@@ -742,10 +742,10 @@ export class Messenger {
     const open = this.#groups.get(id)
     if (!open) return
     this.#links.setAdmitted(id, peer, 'synchronised')
+    if (open.entrance) open.entranceKnownBy.add(peer)
     if (this.#isRetired) return
     const { crypto } = this.#parts
     const parts = { ...this.#acting, crypto, person: this.#person, syncing: this.#syncing }
-    if (open.log.engine.roster.isActive(this.#self)) open.knownTo.add(peer)
     if (!(await enter(open, peer, parts))) return
     for (const admitted of this.#links.admitted(id)) this.#syncing.start(id, admitted)
     await this.#introduce(open)
@@ -785,14 +785,14 @@ export class Messenger {
   }
 
   /** What this device shows of itself to a peer. */
-  #credential({ log, membership, entrance, knownTo }: OpenGroup, peer: PeerKey): Uint8Array {
+  #credential({ log, membership, entrance, entranceKnownBy }: OpenGroup, peer: PeerKey): Uint8Array {
     const { joining } = membership
     if (joining && !log.engine.roster.isActive(this.#self)) {
       const { crypto } = this.#parts
       return encodeCredential(inviteCredential(log.group, joining, this.#person.credentials, crypto))
     }
-    const isNew = entrance && !knownTo.has(peer)
-    return encodeCredential(isNew ? { type: 'entrance', event: entrance } : { type: 'member' })
+    const isKnown = !entrance || entranceKnownBy.has(peer)
+    return encodeCredential(isKnown ? { type: 'member' } : { type: 'entrance', event: entrance })
   }
 
   /** A newcomer gives nothing away, and takes from whoever knows the group. */
@@ -815,7 +815,7 @@ export class Messenger {
     event: Uint8Array,
   ): Promise<void> {
     if (!open) return
-    open.knownTo.delete(peer)
+    open.entranceKnownBy.delete(peer)
     if (!open.group.joined) open.joinProblem = problemOf(refusal)
     else if (refusal === 'removed') {
       const { log } = open

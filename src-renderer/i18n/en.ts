@@ -71,6 +71,7 @@ export const en = {
   'join.cancel': 'Cancel joining',
   'join.waiting': 'Joining… waiting for a member to answer. You can use everything else meanwhile.',
   'join.waiting-title': 'Knocking at the door',
+  'join.still-title': 'Nobody has opened yet',
   'join.problem-title': 'This does not go on by itself',
   'join.unreachable':
     'Nobody of the group can be reached right now. Tapri keeps trying; it goes on as soon as a member is online.',
@@ -183,6 +184,8 @@ export const en = {
   'device.remove-title': 'Remove this device?',
   'device.remove-why':
     'Device {tag} is taken out of your groups for good. What it writes from then on does not count.',
+  'device.remove-why-here':
+    'Device {tag} is taken out of this group for good. What it writes from then on does not count.',
   'strength.short': '{missing, plural, one {At least # more character.} other {At least # more characters.}}',
   'strength.weak': 'Weak: easy to guess. A few more words help.',
   'strength.fair': 'Fair.',
@@ -225,7 +228,7 @@ export const en = {
   'settings.version': 'Version',
 
   'header.people': '{count, plural, one {# person} other {# people}}',
-  'header.online': '{count} online',
+  'header.online': '{count, number} online',
   'header.people-panel': 'People in this group',
   'header.back': 'Back to the groups',
 
@@ -539,6 +542,7 @@ export const en = {
   'error.STORE_CORRUPT': 'The stored messages are damaged. Tapri never replaces them silently.',
   'error.STORE_FAILED': 'The disk refused to read or write.',
   'error.KEY_UNREADABLE': 'The key file of this device is damaged or readable by others.',
+  'error.KEYS_LOCKED': 'The keys are locked. Your passphrase opens them.',
   'error.DEVICE_RETIRED':
     'This data folder was restored from a backup, or is in use on a second machine. Close Tapri and start it again: it goes on as a new device in the same groups.',
   'error.PEER_UNREACHABLE': 'No address of that device answered.',

@@ -71,6 +71,7 @@ export const hi: Catalogue = {
   'join.cancel': 'जुड़ना रद्द करें',
   'join.waiting': 'जुड़ रहे हैं… किसी सदस्य के जवाब की प्रतीक्षा है। तब तक बाक़ी सब इस्तेमाल किया जा सकता है।',
   'join.waiting-title': 'दरवाज़े पर दस्तक दी है',
+  'join.still-title': 'अभी किसी ने दरवाज़ा नहीं खोला',
   'join.problem-title': 'यह अपने-आप आगे नहीं बढ़ रहा',
   'join.unreachable':
     'इस समय समूह का कोई व्यक्ति पहुँच में नहीं है। टपरी कोशिश करती रहेगी; किसी सदस्य के ऑनलाइन आते ही बात आगे बढ़ेगी।',
@@ -178,6 +179,7 @@ export const hi: Catalogue = {
   'device.remove-label': 'उपकरण {tag} हटाएँ',
   'device.remove-title': 'यह उपकरण हटाएँ?',
   'device.remove-why': 'उपकरण {tag} आपके समूहों से हमेशा के लिए हट जाएगा। इसके बाद उससे लिखा कुछ भी मान्य नहीं होगा।',
+  'device.remove-why-here': 'उपकरण {tag} इस समूह से हमेशा के लिए हट जाएगा। इसके बाद उससे लिखा कुछ भी मान्य नहीं होगा।',
   'strength.short': '{missing, plural, one {कम-से-कम # अक्षर और।} other {कम-से-कम # अक्षर और।}}',
   'strength.weak': 'कमज़ोर: आसानी से पता चल सकता है। कुछ और शब्द जोड़ें।',
   'strength.fair': 'ठीक-ठाक।',
@@ -217,7 +219,7 @@ export const hi: Catalogue = {
   'settings.version': 'संस्करण',
 
   'header.people': '{count, plural, one {# व्यक्ति} other {# लोग}}',
-  'header.online': '{count} ऑनलाइन',
+  'header.online': '{count, number} ऑनलाइन',
   'header.people-panel': 'इस समूह के लोग',
   'header.back': 'समूहों पर वापस',
 
@@ -524,6 +526,7 @@ export const hi: Catalogue = {
   'error.STORE_CORRUPT': 'सहेजे हुए संदेश ख़राब हो गए हैं। टपरी उन्हें चुपचाप कभी नहीं बदलती।',
   'error.STORE_FAILED': 'डिस्क ने पढ़ने या लिखने से मना कर दिया।',
   'error.KEY_UNREADABLE': 'इस उपकरण की कुंजी फ़ाइल ख़राब है या दूसरे उसे पढ़ सकते हैं।',
+  'error.KEYS_LOCKED': 'कुंजियाँ बंद हैं। आपका पासफ़्रेज़ उन्हें खोलता है।',
   'error.DEVICE_RETIRED':
     'यह डेटा फ़ोल्डर बैकअप से लौटाया गया है, या किसी दूसरी मशीन पर भी चल रहा है। टपरी बंद करके फिर खोलें: वह उन्हीं समूहों में नए उपकरण के रूप में चलेगी।',
   'error.PEER_UNREACHABLE': 'उस उपकरण के किसी पते से जवाब नहीं मिला।',

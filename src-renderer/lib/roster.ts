@@ -19,12 +19,14 @@ export function rosterRows(
 ): RosterRow[] {
   const collator = new Intl.Collator(locale)
   const wanted = query.trim().toLocaleLowerCase(locale)
-  const matches = ({ name }: { name: string }) => name.toLocaleLowerCase(locale).includes(wanted)
+  const matches = ({ name }: { name: string }) =>
+    wanted === '' || name.toLocaleLowerCase(locale).includes(wanted)
   const rank = (person: Person) => (person.isSelf ? 0 : person.online ? 1 : 2)
+  const byRole = Map.groupBy(people.filter(matches), ({ role }) => role)
   const rows: RosterRow[] = []
   for (const role of ROLES) {
-    const found = people.filter((person) => person.role === role && matches(person))
-    if (found.length === 0) continue
+    const found = byRole.get(role)
+    if (found === undefined) continue
     found.sort((a, b) => rank(a) - rank(b) || collator.compare(a.name, b.name))
     rows.push({ kind: 'heading', id: role, role, count: found.length })
     for (const person of found) rows.push({ kind: 'person', id: person.user, person })

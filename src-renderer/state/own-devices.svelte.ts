@@ -1,4 +1,5 @@
 import type { Commands, DeviceTag, GroupId } from '../../src-main/api/contract.ts'
+import { People } from './people.svelte.ts'
 
 /** An installation of this person, over all groups. */
 export interface OwnDevice {
@@ -22,9 +23,10 @@ export class OwnDevices {
   async load(groups: readonly GroupId[]): Promise<void> {
     const found = new Map<DeviceTag, OwnDevice>()
     for (const group of groups) {
-      const { people } = await this.#commands.getPeople({ group })
-      for (const { device, isSelf, online, removed } of people.find((person) => person.isSelf)?.devices ??
-        []) {
+      const people = new People(group, this.#commands)
+      await people.load()
+      if (people.phase === 'failed') throw people.failure
+      for (const { device, isSelf, online, removed } of people.self?.devices ?? []) {
         const known = found.get(device) ?? { device, isSelf, online: false, groups: [] }
         known.online ||= online
         if (!removed) known.groups.push(group)

@@ -52,10 +52,7 @@ export class People {
     try {
       while (this.#isStale) {
         this.#isStale = false
-        const { people, former } = await this.#commands.getPeople({ group: this.group })
-        this.list = people
-        this.former = former
-        this.phase = 'ready'
+        await this.#loadAll()
       }
     } catch (error) {
       this.#isStale = true
@@ -64,6 +61,21 @@ export class People {
     } finally {
       this.#isLoading = false
     }
+  }
+
+  /** Page by page; the first time, each is shown as it comes. */
+  async #loadAll(): Promise<void> {
+    const isFirst = this.phase !== 'ready'
+    const all: Person[] = []
+    let after: UserId | undefined
+    do {
+      const { people, former, next } = await this.#commands.getPeople({ group: this.group, after })
+      all.push(...people)
+      if (after === undefined) this.former = former
+      after = next
+      if (isFirst || after === undefined) this.list = [...all]
+      this.phase = 'ready'
+    } while (after !== undefined)
   }
 
   setRole(user: UserId, role: RoleName): Promise<void> {

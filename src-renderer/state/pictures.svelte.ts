@@ -4,6 +4,8 @@ import { isPicture } from '../lib/picture.ts'
 
 /** So many pictures are kept; of the others the one asked for first goes. */
 const MAX_KEPT = 1_000
+/** While much comes, what is missing is asked for again no more often than this. */
+const RETRY_MS = 500
 
 /** Pictures of people and groups, fetched when the first of them comes on screen. */
 export class Pictures {
@@ -12,6 +14,7 @@ export class Pictures {
   readonly #asked = new Set<PictureId>()
   /** Not here when they were asked for. */
   readonly #missing = new Set<PictureId>()
+  #retrying = false
 
   constructor(get: Commands['getPicture']) {
     this.#get = get
@@ -25,11 +28,16 @@ export class Pictures {
     return data
   }
 
-  /** Something came: what was missing may be here now. */
+  /** Something came: what was missing may be here now, or soon. */
   retry(): void {
-    const missing = [...this.#missing]
-    this.#missing.clear()
-    for (const picture of missing) void this.#fetch(picture)
+    if (this.#retrying || this.#missing.size === 0) return
+    this.#retrying = true
+    setTimeout(() => {
+      this.#retrying = false
+      const missing = [...this.#missing]
+      this.#missing.clear()
+      for (const picture of missing) void this.#fetch(picture)
+    }, RETRY_MS)
   }
 
   async #fetch(picture: PictureId): Promise<void> {

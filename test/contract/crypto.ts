@@ -60,6 +60,11 @@ export function cryptoContract(name: string, crypto: Crypto): void {
       expect(toHex(crypto.keyedHash(count(32), ascii('abc')))).toBe(
         'd63a32d3e44738d7907f964316c241adaba0abfeabc32349677578a15a203f7f',
       )
+      expect(toHex(crypto.keyedHash(count(32), count(5000)))).toBe(
+        '97ca6bd6378e6d1fd833c543730ce630e4bd138d30a69aba31f48a4c81454972',
+      )
+      for (const size of [15, 65]) expect(() => crypto.keyedHash(count(32), count(3), size)).toThrow()
+      for (const size of [15, 65]) expect(() => crypto.keyedHash(count(size), count(3))).toThrow()
     })
 
     describe('XChaCha20-Poly1305', () => {

@@ -267,6 +267,8 @@ export class FakeMessenger implements Client {
   /** Of every group that has no list of its own. */
   people: Person[] = people()
   former: FormerMember[] = [...FORMER]
+  /** So many go into one answer. */
+  pageOfPeople = 2_000
   invites: Invite[] = []
   audit: AuditEntry[] = []
   reports: Report[] = []
@@ -401,7 +403,12 @@ export class FakeMessenger implements Client {
       }),
     cancelJoin: (args) => this.#answer('cancelJoin', args, () => this.#forget(args.group)),
     getPeople: (args) =>
-      this.#answer('getPeople', args, () => ({ people: this.people, former: this.former })),
+      this.#answer('getPeople', args, () => {
+        const from = this.people.findIndex(({ user }) => user === args.after) + 1
+        const people = this.people.slice(from, from + this.pageOfPeople)
+        const next = from + people.length < this.people.length ? people.at(-1)!.user : undefined
+        return { people, former: from === 0 ? this.former : [], next }
+      }),
     addMember: (args) =>
       this.#answer('addMember', args, () => {
         const { name } = this.former.find(({ user }) => user === args.user)!

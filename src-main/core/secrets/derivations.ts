@@ -2,14 +2,14 @@
  * What follows from the secret of an epoch, and from nothing else. Each use has a label, so that no value stands for two
  * things, and group and epoch are part of each, so that a secret used elsewhere gives other values there.
  *
- *   derive(key, label, parts) = keyed BLAKE2b-256 (key; length of label 1 | label | parts)      parts of fixed sizes
+ *   derive(key, label, parts) = keyed BLAKE2b-256 (key; length of label 1 | label | parts)      parts that tell their sizes
  *
  *   secret ─┬─ topic        name under which a group gossips; says nothing about the group
  *           ├─ handshake    proves membership to who has it too, before a sync session
  *           └─ messages     root of the message keys of all devices (ratchet.ts)
  */
 import type { GroupId } from '../../api/contract.ts'
-import { ascii, fromHex, toBase64Url, Writer } from '../bytes.ts'
+import { ascii, concat, fromHex, toBase64Url, Writer } from '../bytes.ts'
 import type { Primitives } from './primitives.ts'
 
 /** 16 hex digits: the first 8 bytes of the id of the event that began the epoch. */
@@ -17,6 +17,11 @@ export type EpochId = string
 
 export const SECRET_SIZE = 32
 const TOPIC_SIZE = 16
+const [TOPIC, HANDSHAKE, MESSAGES] = [
+  label('tapri-topic-1'),
+  label('tapri-handshake-1'),
+  label('tapri-messages-1'),
+] as const
 
 export interface EpochKeys {
   /** 22 characters of base64url. */
@@ -40,22 +45,27 @@ export function epochKeys(
 ): EpochKeys {
   if (secret.length !== SECRET_SIZE) throw new TypeError('the secret of an epoch is 32 bytes')
   const where = new Writer(40).hex(group).hex(epoch).finish()
-  const by = (label: string) => derive(secret, label, where, keyedHash)
+  const by = (use: Uint8Array) => derive(secret, use, where, keyedHash)
   return {
-    topic: toBase64Url(by('tapri-topic-1').subarray(0, TOPIC_SIZE)),
-    handshake: by('tapri-handshake-1'),
-    messages: by('tapri-messages-1'),
+    topic: toBase64Url(by(TOPIC).subarray(0, TOPIC_SIZE)),
+    handshake: by(HANDSHAKE),
+    messages: by(MESSAGES),
   }
 }
 
-/** 32 bytes. parts: of a size that follows from the label. */
+/** What stands before the parts; made once per use. */
+export function label(text: string): Uint8Array {
+  return new Writer(1 + text.length).block(ascii(text)).finish()
+}
+
+/** 32 bytes. parts: of a size that follows from the label, or of one that they tell themselves. */
 export function derive(
   key: Uint8Array,
-  label: string,
+  use: Uint8Array,
   parts: Uint8Array,
   keyedHash: Primitives['keyedHash'],
 ): Uint8Array {
-  return keyedHash(key, new Writer(64).block(ascii(label)).bytes(parts).finish())
+  return keyedHash(key, concat([use, parts]))
 }
 
 /**

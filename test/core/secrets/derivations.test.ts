@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { ascii, toHex } from '../../../src-main/core/bytes.ts'
-import { commitmentTo, derive, epochKeys, epochOf } from '../../../src-main/core/secrets/derivations.ts'
+import {
+  commitmentTo,
+  derive,
+  epochKeys,
+  epochOf,
+  label,
+} from '../../../src-main/core/secrets/derivations.ts'
 import { sodiumCrypto as crypto } from '../../../src-main/crypto/sodium.ts'
 
 const GROUP = '11'.repeat(32)
@@ -40,7 +46,8 @@ describe('what follows from the secret of an epoch', () => {
   })
 
   test('never stands for two labels and their parts', () => {
-    const by = (label: string, parts: string) => toHex(derive(SECRET, label, ascii(parts), crypto.keyedHash))
+    const by = (use: string, parts: string) =>
+      toHex(derive(SECRET, label(use), ascii(parts), crypto.keyedHash))
     expect(by('ab', 'c')).not.toBe(by('a', 'bc'))
   })
 
