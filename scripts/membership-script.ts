@@ -31,6 +31,15 @@ export type Step = Act & {
   row: number
 }
 
+/** Codes of what a step fails with when whoever is to do it is out, not in yet, or has not heard of what came before it. */
+export const EXPECTED_PROBLEMS: readonly string[] = [
+  'NOT_ALLOWED',
+  'NOT_JOINED_YET',
+  'UNKNOWN_PERSON',
+  'LAST_OWNER',
+  'DEVICE_RETIRED',
+]
+
 const SHAPES: Record<Act['act'], string> = {
   role: 'AT WHO role WHOM ROLE',
   add: 'AT WHO add WHOM ROLE',

@@ -1,10 +1,7 @@
 /** Carries out a membership script in a world of messengers, as far as people can: who is switched off does nothing. */
 import { AppError } from '../../src-main/api/errors.ts'
-import { carryOut, stepText, type Step } from '../membership-script.ts'
+import { carryOut, EXPECTED_PROBLEMS, stepText, type Step } from '../membership-script.ts'
 import type { Person, World } from './world.ts'
-
-/** What a step fails with when whoever is to do it is out, or not in yet, or has not heard of what came before it. */
-const EXPECTED: readonly string[] = ['NOT_ALLOWED', 'NOT_JOINED_YET', 'UNKNOWN_PERSON', 'LAST_OWNER', 'DEVICE_RETIRED']
 
 export class Director {
   /** Steps that came to something; whether that counts in the end is another question. */
@@ -51,7 +48,7 @@ export class Director {
     } catch (error) {
       if (!(error instanceof AppError)) throw error
       if (error.code === 'STORE_FAILED') person.pullThePlug()
-      else if (!EXPECTED.includes(error.code)) throw error
+      else if (!EXPECTED_PROBLEMS.includes(error.code)) throw error
       return error.message
     }
   }
