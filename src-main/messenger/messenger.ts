@@ -654,6 +654,8 @@ export class Messenger {
       throw new AppError('UNKNOWN_MESSAGE', 'The message you answer is not here yet.')
     const delivered = await open.log.append(kind, body, this.#now(), target)
     open.outbox.push(delivered.event)
+    if (open.keyring.isRotationDue)
+      for (const peer of this.#links.admitted(open.log.group)) this.#syncing.start(open.log.group, peer)
     return delivered
   }
 
