@@ -320,10 +320,10 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
     replace: '!whole.blunted.has(number)',
   },
   {
-    name: 'version: does not grow when something is restored or cancelled',
+    name: 'version: does not grow when somebody is removed',
     file: RESOLVER,
     find: 'if (isOtherwise || (judged',
-    replace: 'if ((isOtherwise && id === parents[0]) || (judged',
+    replace: 'if (isOtherwise && (judged',
   },
   {
     name: 'version: grows by whatever comes',

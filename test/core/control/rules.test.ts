@@ -106,6 +106,13 @@ describe('R3: cuts', () => {
     expect(story.members).toEqual({ alice: 100, carol: 60, dave: 10 })
   })
 
+  test('not even when that past had been seen', () => {
+    const story = new Story()
+      .does('bob on phone', 'erin in', [ALL], add('erin'))
+      .does('alice', 'bob out', ['erin in'], remove('bob', [["bob's", 9]]))
+    expect(story.members).toEqual({ alice: 100, carol: 60, dave: 10 })
+  })
+
   test('a demotion cuts as a removal does, a promotion does not', () => {
     const both = new Story()
       .does('alice', 'less', [ALL], set('bob', 10))
