@@ -9,7 +9,7 @@
 import { chainOf, KIND } from '../src-main/core/event.ts'
 import { Clocks } from '../src-main/core/clock.ts'
 import type { Entry } from '../src-main/core/history.ts'
-import { Writer } from '../src-main/core/bytes.ts'
+import { varintSize, Writer } from '../src-main/core/bytes.ts'
 import { MAX_CACHED_CLOCKS } from '../src-main/core/limits.ts'
 import { decodeMessage } from '../src-main/messenger/content.ts'
 import { Random } from '../scripts/sim/random.ts'
@@ -102,10 +102,9 @@ function clockSizes() {
 }
 
 /** Own seq, number of dots, dots. */
-function deltaSize({ seq, deps }: Entry): number {
-  const writer = new Writer().varint(seq).varint(deps.length)
-  for (const dot of deps) writer.hex(dot.tag).varint(dot.seq)
-  return writer.length
+function deltaSize({ tag, seq, parents }: Entry): number {
+  const dots = parents.filter((parent) => parent.tag !== tag && chainOf(parent.kind) === 'm')
+  return dots.reduce((size, dot) => size + 8 + varintSize(dot.seq), varintSize(seq) + varintSize(dots.length))
 }
 
 const figures = Object.entries(questions).map(([name, one]) => [name, compare(one)] as const)

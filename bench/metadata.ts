@@ -6,7 +6,7 @@
  * gossipsub, yamux and Noise put around one message; of the rows on disk, keys included, before LevelDB compresses them.
  */
 import { encodeBatch } from '../src-main/core/batch.ts'
-import { Writer } from '../src-main/core/bytes.ts'
+import { varintSize } from '../src-main/core/bytes.ts'
 import { isShown } from '../src-main/core/timeline.ts'
 import { chainOf, orderingBytes, type Event } from '../src-main/core/event.ts'
 import { timelineKey } from '../src-main/core/timeline.ts'
@@ -27,7 +27,6 @@ const { group, events } = playOffice({ members: MEMBERS, events: EVENTS, active:
 const messages = events.filter(({ kind }) => chainOf(kind) === 'm')
 const mean = (of: (event: Event) => number) =>
   messages.reduce((sum, event) => sum + of(event), 0) / messages.length
-const varintSize = (value: number) => new Writer().varint(value).length
 
 function rowBytes(event: Event): number {
   const n = encodeN(1)

@@ -8,7 +8,12 @@ import { join } from 'node:path'
 import { build } from 'vite'
 
 const ROOT = join(import.meta.dirname, '..')
-const TESTS = ['test/core/*.test.ts', 'test/crypto/*.test.ts', 'test/storage/*.test.ts']
+const TESTS = [
+  'test/core/*.test.ts',
+  'test/core/secrets/*.test.ts',
+  'test/crypto/*.test.ts',
+  'test/storage/*.test.ts',
+]
 const WORKER = join(ROOT, 'src-main', 'crypto', 'verifier-worker.ts')
 /** Starts TypeScript in a child, which Electron's Node cannot. */
 const LEFT_OUT = 'test/storage/level-crash.test.ts'

@@ -102,6 +102,10 @@ class LinkedClient implements Client {
       messagesDelivered: (args) => this.#listener?.messagesDelivered(args),
       messagesChanged: (args) => this.#listener?.messagesChanged(args),
       timelineChanged: (args) => this.#listener?.timelineChanged(args),
+      peopleChanged: (args) => this.#listener?.peopleChanged(args),
+      identityChanged: (identity) => this.#listener?.identityChanged(identity),
+      blockedChanged: (args) => this.#listener?.blockedChanged(args),
+      groupDeleted: (args) => this.#listener?.groupDeleted(args),
     }
   }
 

@@ -32,10 +32,11 @@ const OWNERS: [name: RegExp, where: RegExp][] = [
   [/^(libp2p|@libp2p\/.*|@chainsafe\/.*|@multiformats\/.*|uint8.*)$/, /^src-main\/network\/libp2p\//],
   [/^(level|classic-level|abstract-level)$/, /^src-main\/storage\/level\.ts$/],
   [/^sodium-native$/, /^src-main\/crypto\/sodium\.ts$/],
+  [/^@scure\/bip39/, /^src-main\/crypto\/phrase\.ts$/],
   [/^ws$/, /^src-main\/shell\/websocket\.ts$/],
   [/^cborg$/, /^src-main\/messenger\/content\.ts$/],
   [/^birpc$/, /^src-main\/api\/rpc\.ts$/],
-  [/^(svelte|virtua|intl-messageformat)(\/.*)?$/, /^src-renderer\//],
+  [/^(svelte|virtua|intl-messageformat|uqr)(\/.*)?$/, /^src-renderer\//],
   [/^node:/, /^src-main\/(?!core\/|api\/)/],
 ]
 

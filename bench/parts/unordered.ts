@@ -1,7 +1,11 @@
 /**
  * The same broadcast without order, as bench/unordered.ts compares it: an event has no seq, no dots, no commitment and no
  * control heads, nothing waits, and nobody knows what depends on what. All else is the same: the other fields, id and
- * signature, copies recognised by id, the timeline by hlc and device, one batch per write, own events written durably.
+ * signature, copies recognised by id, one batch per write, own events written durably, and what screens are read from:
+ * the timeline by hlc and device, with n of what a message answers if that is here, reactions, members.
+ *
+ * What it leaves out in its favour: it could not tell its peers what it lacks, an answer that comes before its message
+ * would never find it, and nothing but verifying every signature again would show that a stored row was altered.
  *
  *   version 1 | kind | flags | device tag 8 | hlc 8 | body length | signature 64 | body
  */
@@ -11,24 +15,33 @@ import { hlcAt, nextHlc } from '../../src-main/core/hlc.ts'
 import { MAX_BODY_SIZE_BYTES, MAX_FUTURE_MS } from '../../src-main/core/limits.ts'
 import { timelineKey } from '../../src-main/core/timeline.ts'
 import { sodiumCrypto } from '../../src-main/crypto/sodium.ts'
-import { decodeReaction } from '../../src-main/messenger/content.ts'
+import { decodeMessage, decodeReaction } from '../../src-main/messenger/content.ts'
 import { Outbox } from '../../src-main/messenger/outbox.ts'
+import {
+  encodePlaced,
+  memberRow,
+  reactionRow,
+  type Placed,
+  type Row,
+} from '../../src-main/messenger/records.ts'
 import { systemTime } from '../../src-main/messenger/time.ts'
-import { encodeN, eventKey, reactionKey, stateKey, timelineIndexKey } from '../../src-main/storage/keys.ts'
+import { encodeN, eventKey, stateKey, timelineIndexKey } from '../../src-main/storage/keys.ts'
 import { TOPIC, type Broadcast, type BroadcastParts } from './broadcast.ts'
 
 type Fields = Pick<EventFields, 'kind' | 'tag' | 'hlc' | 'body'>
 type Plain = Fields & { id: string; signature: Uint8Array; bytes: Uint8Array }
+type Numbered = Plain & { n: number }
 
 export async function openUnordered(parts: BroadcastParts): Promise<Broadcast> {
   const { storage, network, world, self, onDelivered } = parts
   const { sha256, verify } = sodiumCrypto
   const { group } = world
   const { members } = self.engine.roster
-  const known = new Set<string>()
+  /** Id -> n. */
+  const known = new Map<string, number>()
   let latest = 0n
   let n = 0
-  let next: { events: Plain[]; durable: boolean; written: PromiseWithResolvers<void> } | undefined
+  let next: { events: Numbered[]; durable: boolean; written: PromiseWithResolvers<void> } | undefined
   let writing: Promise<void> | undefined
   const outbox = new Outbox<Plain>({
     network,
@@ -62,10 +75,10 @@ export async function openUnordered(parts: BroadcastParts): Promise<Broadcast> {
   }
 
   function take(event: Plain, durable: boolean): Promise<void> {
-    known.add(event.id)
+    known.set(event.id, ++n)
     if (event.hlc > latest) latest = event.hlc
     next ??= { events: [], durable: false, written: Promise.withResolvers() }
-    next.events.push(event)
+    next.events.push({ ...event, n })
     next.durable ||= durable
     const { promise } = next.written
     writing ??= writeAll()
@@ -76,14 +89,14 @@ export async function openUnordered(parts: BroadcastParts): Promise<Broadcast> {
     await Promise.resolve()
     for (let batch = next; batch; batch = next) {
       next = undefined
-      const put: [Uint8Array, Uint8Array][] = []
+      const put: Row[] = []
       for (const event of batch.events) {
-        put.push([eventKey(group, ++n), event.bytes])
+        put.push([eventKey(group, event.n), event.bytes])
         const reaction = decodeReaction(event)
-        if (reaction) put.push([reactionKey(group, reaction.target, n), new Uint8Array(0)])
-        else put.push([timelineIndexKey(group, keyOf(event)), encodeN(n)])
+        if (reaction) put.push(reactionRow(group, reaction.target, event.n))
+        else put.push([timelineIndexKey(group, keyOf(event)), encodePlaced(placed(event))])
       }
-      put.push([stateKey(group), encodeN(n)])
+      put.push([stateKey(group), encodeN(batch.events.at(-1)!.n)])
       await storage.write({ put }, { durable: batch.durable })
       for (const { id, kind } of batch.events) onDelivered(id, kind)
       batch.written.resolve()
@@ -91,12 +104,20 @@ export async function openUnordered(parts: BroadcastParts): Promise<Broadcast> {
     writing = undefined
   }
 
+  function placed(event: Numbered): Placed {
+    const replyTo = decodeMessage(event)?.replyTo
+    return { n: event.n, answers: replyTo === undefined ? undefined : known.get(replyTo) }
+  }
+
   // Who is a member has nothing to do with order: it is on this disk, too.
   const rows = world.control.flatMap((event) => {
     const index = [timelineIndexKey(group, timelineKey(event)), encodeN(++n)] as const
     return [[eventKey(group, n), event.bytes] as const, index]
   })
-  await storage.write({ put: rows })
+  const people = [...members].map(([tag, { publicKey, name }]) =>
+    memberRow(group, { tag, publicKey, name, forked: false }),
+  )
+  await storage.write({ put: [...rows, ...people] })
 
   return {
     async post(kind, body) {

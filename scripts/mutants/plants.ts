@@ -47,7 +47,7 @@ export const PLANTS: readonly Plant[] = [
     name: 'dates may shrink along citations',
     file: ENGINE,
     find: "if (event.hlc <= parent.hlc) return { reason: 'clock-not-growing' }",
-    replace: '',
+    replace: 'void parent',
   },
   {
     name: 'what waited for an event is not woken',
@@ -95,7 +95,7 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'what was hidden stays hidden when somebody turns out to depend on it',
     file: FORK,
-    find: 'shown.push(next)\n      stack.push(...this.#history.parentsOf(next))',
+    find: 'shown.push(next)\n      stack.push(...next.parents)',
     replace: 'shown.push(next)',
   },
   {
@@ -103,6 +103,12 @@ export const PLANTS: readonly Plant[] = [
     file: HISTORY,
     find: "for (const chain of ['m', 'c'] as const)",
     replace: "for (const chain of ['m'] as const)",
+  },
+  {
+    name: 'sync overlooks devices that the other side has never heard of',
+    file: DIFFERENCE,
+    find: 'if (theirs.get(number) !== this.summary.get(number)) yield* devices',
+    replace: 'if (theirs.has(number) && theirs.get(number) !== this.summary.get(number)) yield* devices',
   },
   {
     name: 'sync leaves out the first missing event',

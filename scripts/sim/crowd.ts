@@ -45,6 +45,7 @@ export interface CrowdOptions {
 const START_MS = Date.UTC(2026, 0, 1)
 /** World time of what happened before it began. */
 const BEFORE_MS = -1
+const FOUNDED_BEFORE_MS = 600_000
 const FOUNDED: Moment = { nowMs: START_MS, atMs: 0 }
 const DEGREE = 8
 /** Between the batch of an own event, or of a proof, and its publication. */
@@ -77,7 +78,7 @@ export class Crowd {
     this.random = random
     this.crypto = crypto
     const keys = Array.from({ length: members }, () => crypto.keyPair(random.bytes(32)))
-    const gathering = new Gathering(keys[0]!, START_MS, crypto, random)
+    const gathering = new Gathering(keys[0]!, START_MS - FOUNDED_BEFORE_MS, random.bytes(32), crypto)
     this.group = gathering.group
     this.archive = new Archive(this.group, crypto.sha256, online)
     this.oracle = new Oracle(this.archive, online)
@@ -184,22 +185,23 @@ export class Crowd {
   /** Everybody enters before the first message. */
   #gather(gathering: Gathering, absent: readonly KeyPair[]): void {
     const { events } = gathering
-    for (const [i, key] of absent.entries()) gathering.enter(key, `absent ${i}`)
-    for (const bytes of events) this.archive.file(bytes, BEFORE_MS, true)
+    for (const key of absent) gathering.enter(key)
+    for (const { bytes } of events) this.archive.file(bytes, BEFORE_MS, true)
+    const bytesFrom = (first = 0) => events.slice(first).map(({ bytes }) => bytes)
     const here = this.peers.map((peer, i) => {
       const known = events.length
-      this.take(peer, events, peer, FOUNDED)
+      this.take(peer, bytesFrom(), peer, FOUNDED)
       if (i === 0) return known
-      const body = gathering.join(peer.key, peer.name)
+      const body = gathering.join(peer.key)
       const nowMs = gathering.nowMs(known)
       const effects = peer.engine.step({ type: 'append', kind: KIND.join, body, nowMs, atMs: 0 })
       const joined = effects.find((effect) => effect.type === 'deliver')!
       const filed = this.archive.file(joined.event.bytes, BEFORE_MS, true)!
       this.#noteDelivery(peer, filed.index, this.agenda.nowMs)
-      gathering.note(filed.id, filed.bytes)
+      gathering.note(filed)
       return known + 1
     })
-    for (const [i, peer] of this.peers.entries()) this.take(peer, events.slice(here[i]), peer, FOUNDED)
+    for (const [i, peer] of this.peers.entries()) this.take(peer, bytesFrom(here[i]), peer, FOUNDED)
   }
 
   /** Lets time pass, with everything that happens in it. */
@@ -234,8 +236,8 @@ export class Crowd {
    */
   #isSure(peer: CrowdPeer, event: number): boolean {
     const { archive } = this
-    if (!archive.isHonest[event] || peer.waitingSinceMs.size > 0 || archive.isSettled(event, peer.index))
-      return false
+    if (!archive.isHonest[event] || archive.isSettled(event, peer.index)) return false
+    if (peer.waitingSinceMs.has(event) || peer.cameTooEarly.has(event)) return false
     if (hlcTimeMs(archive.events[event]!.hlc) >= peer.nowMs() + MAX_FUTURE_MS) return false
     const parents = archive.parentsOf(event)
     return parents !== undefined && parents.every((parent) => archive.isSettled(parent, peer.index))

@@ -160,6 +160,13 @@ export class Forger {
 export function twistFrame<F extends Frame>(frame: F, misdeed: Misdeed | undefined, random: Random): F {
   if (misdeed === 'withhold' && frame.type === 'events') return { ...frame, events: [] }
   if (misdeed !== 'lie') return frame
+  if (frame.type === 'summary') {
+    const buckets = [...frame.buckets].map(
+      ([number, fingerprint]) =>
+        [number, random.chance(0.5) ? fingerprint : random.between(0, 0xffff_ffff)] as const,
+    )
+    return { ...frame, buckets: new Map(buckets) }
+  }
   if (frame.type === 'clock') {
     const lieAbout = (tip: ClockTip): ClockTip => ({
       ...tip,

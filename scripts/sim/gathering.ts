@@ -1,76 +1,120 @@
-/** How a crowd's group begins: somebody founds it, and everybody enters before the first message, one after the other. */
+/**
+ * How the group of a world begins: somebody founds it and makes an invite, and everybody enters with that before the first
+ * message, one after the other. Every device is a person's only one.
+ */
 import type { EventId, GroupId } from '../../src-main/api/contract.ts'
-import { commitTo, deviceTag, encodeEvent, KIND, type EventFields } from '../../src-main/core/event.ts'
+import {
+  certify,
+  encodeCreate,
+  encodeInvite,
+  encodeJoin,
+  proofStatement,
+  voucherStatement,
+  type Credentials,
+} from '../../src-main/core/control/bodies.ts'
+import { ROLE } from '../../src-main/core/control/operation.ts'
+import {
+  commitTo,
+  deviceTag,
+  encodeEvent,
+  KIND,
+  type Event,
+  type EventFields,
+} from '../../src-main/core/event.ts'
 import { hlcAt } from '../../src-main/core/hlc.ts'
-import { encodeCreate, encodeJoin, joinStatement } from '../../src-main/core/members.ts'
+import { MAX_INVITE_USES } from '../../src-main/core/limits.ts'
 import type { Crypto, KeyPair } from '../../src-main/crypto/crypto.ts'
-import type { Random } from './random.ts'
 
-const FOUNDED_BEFORE_MS = 600_000
+/** What it takes of Crypto. */
+export type GatheringCrypto = Pick<Crypto, 'sha256' | 'sign' | 'keyPair'>
 
 export class Gathering {
   readonly group: GroupId
-  /** Encoded control events so far, each citing the one before it. */
-  readonly events: Uint8Array[]
-  readonly #crypto: Crypto
+  readonly invite: EventId
+  /** Control events so far, each citing the one before it. */
+  readonly events: Event[] = []
+  readonly #crypto: GatheringCrypto
+  readonly #founder: KeyPair
   readonly #inviteKey: KeyPair
   readonly #foundedMs: number
-  #last: EventId
 
-  /** beginMs: of the first message, unix ms. */
-  constructor(founder: KeyPair, beginMs: number, crypto: Crypto, random: Random) {
+  /** foundedMs: unix ms; seed: 32 bytes that make it another group. */
+  constructor(founder: KeyPair, foundedMs: number, seed: Uint8Array, crypto: GatheringCrypto) {
     this.#crypto = crypto
-    this.#inviteKey = crypto.keyPair(random.bytes(32))
-    this.#foundedMs = beginMs - FOUNDED_BEFORE_MS
-    const utf8 = new TextEncoder()
-    const body = encodeCreate({
-      publicKey: founder.publicKey,
-      inviteKey: this.#inviteKey.publicKey,
-      nonce: random.bytes(16),
-      groupName: utf8.encode('office'),
-      memberName: utf8.encode('peer 0'),
+    this.#founder = founder
+    this.#inviteKey = crypto.keyPair(crypto.sha256(seed))
+    this.#foundedMs = foundedMs
+    const body = encodeCreate(this.credentials(founder), crypto.sha256(seed))
+    this.group = this.#add('', founder, KIND.create, body)
+    const terms = {
+      kind: 'invite' as const,
+      role: ROLE.member,
+      expiresMs: foundedMs + 86_400_000,
+      maxUses: MAX_INVITE_USES,
+    }
+    this.invite = this.#add(
+      this.group,
+      founder,
+      KIND.invite,
+      encodeInvite(this.#inviteKey.publicKey, terms),
+    )
+  }
+
+  /** When a member enters who finds so many control events; unix ms. */
+  nowMs(earlier: number): number {
+    return this.#foundedMs + earlier
+  }
+
+  /** The person of a device has a key that follows from the device's. */
+  credentials(device: KeyPair): Credentials {
+    const user = this.#crypto.keyPair(this.#crypto.sha256(device.secretKey.subarray(0, 32)))
+    return certify(device.publicKey, user, this.#crypto.sign)
+  }
+
+  /** Body of a member's entrance that cites the last event. */
+  join(device: KeyPair): Uint8Array {
+    const { sign } = this.#crypto
+    const { group, invite } = this
+    const credentials = this.credentials(device)
+    const statement = voucherStatement(group, invite, credentials, [this.events.at(-1)!.id])
+    return encodeJoin(credentials, {
+      invite,
+      proof: sign(proofStatement(group, invite, credentials), this.#inviteKey.secretKey),
+      voucher: {
+        device: deviceTag(this.#founder.publicKey, this.#crypto.sha256),
+        signature: sign(statement, this.#founder.secretKey),
+      },
     })
-    const create = this.#encode('', founder, KIND.create, body, undefined)
-    this.group = create.id
-    this.events = [create.bytes]
-    this.#last = create.id
-  }
-
-  /** When a member enters who finds so many others; unix ms. */
-  nowMs(others: number): number {
-    return this.#foundedMs + others
-  }
-
-  /** Body of a member's entrance. */
-  join({ publicKey }: KeyPair, name: string): Uint8Array {
-    const proof = this.#crypto.sign(joinStatement(this.group, publicKey), this.#inviteKey.secretKey)
-    return encodeJoin({ publicKey, proof, memberName: new TextEncoder().encode(name) })
   }
 
   /** Somebody entered by itself. */
-  note(id: EventId, bytes: Uint8Array): void {
-    this.events.push(bytes)
-    this.#last = id
+  note(event: Event): void {
+    this.events.push(event)
   }
 
   /** Somebody enters who is not there: its event is written for it. */
-  enter(key: KeyPair, name: string): void {
-    const { id, bytes } = this.#encode(this.group, key, KIND.join, this.join(key, name), [this.#last])
-    this.note(id, bytes)
+  enter(device: KeyPair): void {
+    this.#add(this.group, device, KIND.join, this.join(device))
   }
 
-  #encode(group: string, key: KeyPair, kind: number, body: Uint8Array, controlHeads: EventId[] | undefined) {
+  #add(group: string, device: KeyPair, kind: number, body: Uint8Array): EventId {
     const { sha256, sign } = this.#crypto
+    const tag = deviceTag(device.publicKey, sha256)
+    const last = this.events.at(-1)
+    const controlHeads = last && [last.id]
+    const previous = this.events.findLast((event) => event.tag === tag)
     const fields: EventFields = {
       kind,
-      tag: deviceTag(key.publicKey, sha256),
-      seq: 1,
-      hlc: hlcAt(this.nowMs(this.events?.length ?? 0)),
+      tag,
+      seq: (previous?.seq ?? 0) + 1,
+      hlc: hlcAt(this.nowMs(this.events.length)),
       deps: [],
-      commit: commitTo(undefined, [], controlHeads, sha256),
+      commit: commitTo(previous?.id, [], controlHeads, sha256),
       controlHeads,
       body,
     }
-    return encodeEvent(fields, group, sha256, (id) => sign(id, key.secretKey))
+    const event = encodeEvent(fields, group, sha256, (id) => sign(id, device.secretKey))
+    this.events.push(event)
+    return event.id
   }
 }

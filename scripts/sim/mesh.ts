@@ -25,7 +25,7 @@ export interface MeshOptions {
 export type Take = (peer: number, event: number, from: number) => boolean
 
 export class Mesh {
-  readonly neighbours: number[][]
+  neighbours: number[][]
   readonly isOn: boolean[]
   /** Peers of different sides do not reach each other. */
   readonly side: number[]
@@ -35,6 +35,8 @@ export class Mesh {
   sent = 0
   lost = 0
   readonly #options: MeshOptions
+  /** Of everybody, when nothing divides them. */
+  readonly #whole: number[][]
   readonly #delaysMs: Uint16Array
   readonly #seen: Uint8Array[] = []
   /** What arrives in a millisecond: event * peers + peer, then the neighbour; negative: a copy. */
@@ -53,7 +55,8 @@ export class Mesh {
         ? Math.min(WHEEL_MS - 1, Math.max(1, MEDIAN_HOP_MS * Math.exp(HOP_SPREAD * normal(random))))
         : MEDIAN_HOP_MS,
     )
-    this.neighbours = drawNeighbours(peers, degree, random)
+    this.#whole = drawNeighbours([...Array(peers).keys()], degree, random)
+    this.neighbours = this.#whole
   }
 
   get isIdle(): boolean {
@@ -62,6 +65,21 @@ export class Mesh {
 
   isLinked(a: number, b: number): boolean {
     return this.isOn[a]! && this.isOn[b]! && this.side[a] === this.side[b]
+  }
+
+  /**
+   * Everybody reaches only its own side from now on; with one side, everybody. Whoever loses links finds others, as a
+   * messenger does that dials the members it knows: each side is a network of its own.
+   */
+  divide(sides: number): void {
+    const { peers, degree, random } = this.#options
+    for (let peer = 0; peer < peers; peer++) this.side[peer] = sides === 1 ? 0 : random.between(1, sides)
+    this.neighbours = sides === 1 ? this.#whole : Array.from({ length: peers }, () => [])
+    for (let side = 1; sides > 1 && side <= sides; side++) {
+      const members = this.side.flatMap((one, peer) => (one === side ? peer : []))
+      const drawn = drawNeighbours(members, degree, random)
+      for (const [i, peer] of members.entries()) this.neighbours[peer] = drawn[i]!
+    }
   }
 
   /** One way between two peers. */
@@ -133,17 +151,17 @@ export class Mesh {
   }
 }
 
-/** A ring, so that nobody is alone, and random links across it. */
-function drawNeighbours(peers: number, degree: number, random: Random): number[][] {
-  const links = Array.from({ length: peers }, () => new Set<number>())
+/** A ring, so that nobody is alone, and random links across it; of each of these peers, its neighbours. */
+function drawNeighbours(peers: readonly number[], degree: number, random: Random): number[][] {
+  const links = peers.map(() => new Set<number>())
   const link = (a: number, b: number) => {
     if (a === b) return
-    links[a]!.add(b)
-    links[b]!.add(a)
+    links[a]!.add(peers[b]!)
+    links[b]!.add(peers[a]!)
   }
-  for (let peer = 0; peer < peers; peer++) {
-    link(peer, (peer + 1) % peers)
-    for (let more = 2; more < degree; more += 2) link(peer, random.between(0, peers - 1))
+  for (let at = 0; at < peers.length; at++) {
+    link(at, (at + 1) % peers.length)
+    for (let more = 2; more < degree; more += 2) link(at, random.between(0, peers.length - 1))
   }
   return links.map((set) => [...set])
 }

@@ -11,7 +11,7 @@ export async function writeTraces({ peers }: Crowd, folder: string, count: numbe
     const shown = visible.filter(({ kind }) => isShown(kind))
     const timeline = shown.map((entry) => [timelineKey(entry), entry.id] as const).sort()
     const ids = timeline.map(([, id]) => id)
-    const lines = visible.map((entry, i) => ({ ...traceLine(entry, history), n: i + 1 }))
+    const lines = visible.map((entry, i) => ({ ...traceLine(entry), n: i + 1 }))
     await writeTraceFile(folder, tag, [...lines, traceEnd(ids, engine)])
   }
 }

@@ -51,7 +51,7 @@ export function planTrouble(crowd: Crowd, faults: Faults, endMs: number): void {
 
 /** Everybody is on again, reaches everybody, and behaves. */
 export function mend(crowd: Crowd): void {
-  crowd.mesh.side.fill(0)
+  crowd.mesh.divide(1)
   for (const peer of crowd.peers) {
     switchOn(crowd, peer)
     peer.forger = undefined
@@ -59,8 +59,8 @@ export function mend(crowd: Crowd): void {
 }
 
 function divide(crowd: Crowd, sides: number): void {
-  const { peers, mesh, random, agenda } = crowd
-  for (const { index } of peers) mesh.side[index] = sides === 1 ? 0 : random.between(1, sides)
+  const { peers, mesh, agenda } = crowd
+  mesh.divide(sides)
   for (const peer of peers) {
     peer.endCutSessions()
     peer.undisturbedSinceMs = agenda.nowMs

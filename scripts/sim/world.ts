@@ -107,7 +107,7 @@ export class World {
     for (const { messenger } of others) await messenger!.commands.joinGroup({ invite })
     await this.runUntil(async () => {
       const states = await Promise.all(this.people.map(({ messenger }) => messenger!.commands.getState()))
-      return states.every(({ groups }) => groups[0]!.people.length === this.people.length)
+      return states.every(({ groups }) => groups[0]!.people === this.people.length)
     })
     this.misdeedsAllowed = true
   }

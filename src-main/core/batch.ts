@@ -18,7 +18,6 @@ import { equalBytes, Reader, Writer } from './bytes.ts'
 import {
   chainOf,
   commitTo,
-  decodeEvent,
   reencodeEvent,
   type Dot,
   type Event,
@@ -43,21 +42,24 @@ export function encodeBatch(events: readonly Event[], sha256: Sha256): Uint8Arra
   const size = events.reduce((sum, { bytes }) => sum + bytes.length, 0)
   if (size === 0 || size > EVENTS_FRAME_SIZE_BYTES) throw new TypeError('batch is empty or oversized')
   const writer = new Writer(size)
-  const shared = new Shared(sha256, '')
+  const shared = new Shared(sha256)
   for (const event of events) writeEvent(writer, event, shared)
   return writer.finish()
 }
 
-/** The encoded events; undefined for anything but one whole batch. Says nothing about signatures or pasts. */
-export function decodeBatch(batch: Uint8Array, group: GroupId, sha256: Sha256): Uint8Array[] | undefined {
+/**
+ * The events, as decodeEvent() reads them from their bytes; undefined for anything but one whole batch. Says nothing
+ * about signatures or pasts. They keep nothing of the batch in memory.
+ */
+export function decodeBatch(batch: Uint8Array, group: GroupId, sha256: Sha256): Event[] | undefined {
   const reader = new Reader(batch)
-  const shared = new Shared(sha256, group)
-  const events: Uint8Array[] = []
+  const shared = new Shared(sha256)
+  const events: Event[] = []
   let size = 0
   while (reader.remaining > 0) {
-    const bytes = readEvent(reader, shared)
-    if (!bytes || (size += bytes.length) > EVENTS_FRAME_SIZE_BYTES) return undefined
-    events.push(bytes)
+    const event = readEvent(reader, shared, group, sha256)
+    if (!event || (size += event.bytes.length) > EVENTS_FRAME_SIZE_BYTES) return undefined
+    events.push(event)
   }
   return reader.isDone() && events.length > 0 ? events : undefined
 }
@@ -66,16 +68,14 @@ export function decodeBatch(batch: Uint8Array, group: GroupId, sha256: Sha256): 
 class Shared {
   timeMs = 0
   readonly #sha256: Sha256
-  readonly #group: GroupId
   readonly #numbers = new Map<DeviceTag, number>()
   readonly #tags: DeviceTag[] = []
-  /** By place; the last one, where a device forked. Events are hashed when an id is asked for: most never are. */
-  readonly #ids = new Map<string, EventId | Uint8Array>()
+  /** By place; the last one, where a device forked. */
+  readonly #ids = new Map<string, EventId>()
   readonly #lastSeq = new Map<string, number>()
 
-  constructor(sha256: Sha256, group: GroupId) {
+  constructor(sha256: Sha256) {
     this.#sha256 = sha256
-    this.#group = group
   }
 
   writeTag(writer: Writer, tag: DeviceTag): void {
@@ -106,26 +106,17 @@ class Shared {
   commitOf({ tag, kind, seq, deps, controlHeads }: Omit<EventFields, 'commit'>): Uint8Array | undefined {
     const places = deps.map((dot) => `m${dot.tag}${dot.seq}`)
     if (seq > 1) places.unshift(`${chainOf(kind)}${tag}${seq - 1}`)
-    if (!places.every((place) => this.#ids.has(place))) return undefined
-    const ids = places.map((place) => this.#idAt(place))
+    const ids = places.map((place) => this.#ids.get(place)).filter((id) => id !== undefined)
+    if (ids.length < places.length) return undefined
     const previous = seq > 1 ? ids.shift() : undefined
     return commitTo(previous, ids, controlHeads, this.#sha256)
   }
 
-  /** event: its id, or its encoding. */
-  note({ tag, kind, seq, hlc }: EventFields, event: EventId | Uint8Array): void {
+  note({ id, tag, kind, seq, hlc }: Event): void {
     const chain = chainOf(kind)
-    this.#ids.set(`${chain}${tag}${seq}`, event)
+    this.#ids.set(`${chain}${tag}${seq}`, id)
     this.#lastSeq.set(chain + tag, seq)
     this.timeMs = hlcTimeMs(hlc)
-  }
-
-  #idAt(place: string): EventId {
-    const known = this.#ids.get(place)!
-    if (typeof known === 'string') return known
-    const { event } = decodeEvent(known, this.#group, this.#sha256) as { event: Event }
-    this.#ids.set(place, event.id)
-    return event.id
   }
 
   #name(tag: DeviceTag): void {
@@ -165,10 +156,10 @@ function writeEvent(writer: Writer, event: Event, shared: Shared): void {
   }
   if (epoch) writer.bytes(epoch)
   writer.varint(body.length).bytes(signature).bytes(body)
-  shared.note(event, event.id)
+  shared.note(event)
 }
 
-function readEvent(reader: Reader, shared: Shared): Uint8Array | undefined {
+function readEvent(reader: Reader, shared: Shared, group: GroupId, sha256: Sha256): Event | undefined {
   const head = reader.byte()
   const kind = reader.byte()
   const tag = shared.readTag(reader)
@@ -178,9 +169,9 @@ function readEvent(reader: Reader, shared: Shared): Uint8Array | undefined {
   const hlc = readHlc(reader, shared.timeMs)
   const deps = head & HAS_DEPS ? readDeps(reader, shared) : []
   const isImplied = (head & COMMIT_IMPLIED) !== 0
-  const written = isImplied ? undefined : reader.bytes(16)
+  const written = isImplied ? undefined : reader.bytes(16).slice()
   const controlHeads = head & HAS_CONTROL_HEADS ? readControlHeads(reader) : undefined
-  const epoch = head & HAS_EPOCH ? reader.bytes(8) : undefined
+  const epoch = head & HAS_EPOCH ? reader.bytes(8).slice() : undefined
   const bodyLength = reader.varint(MAX_BODY_SIZE_BYTES)
   const signature = reader.bytes(64)
   const body = reader.bytes(bodyLength)
@@ -190,10 +181,9 @@ function readEvent(reader: Reader, shared: Shared): Uint8Array | undefined {
   const implied = shared.commitOf(place)
   const commit = written ?? implied
   if (!commit || (written && implied && equalBytes(written, implied))) return undefined
-  const fields = { ...place, commit }
-  const bytes = reencodeEvent(fields, signature)
-  if (bytes) shared.note(fields, bytes)
-  return bytes
+  const event = reencodeEvent({ ...place, commit }, signature, group, sha256)
+  if (event) shared.note(event)
+  return event
 }
 
 function readHlc(reader: Reader, timeMs: number): Hlc | undefined {

@@ -26,7 +26,7 @@ export function firstMissing(
   return undefined
 }
 
-/** The delivered events that an event of which nothing is missing cites, as History.parentsOf() gives them. */
+/** The delivered events that an event of which nothing is missing cites, in the order of Entry.parents. */
 export function bind(
   event: Event,
   history: History,

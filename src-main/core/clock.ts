@@ -69,7 +69,7 @@ export class Clocks {
    * author had seen; the latest first.
    */
   causesOf(entry: Entry): Entry[] {
-    const parents = this.#history.parentsOf(entry).filter(({ kind }) => chainOf(kind) === 'm')
+    const parents = entry.parents.filter(({ kind }) => chainOf(kind) === 'm')
     return parents
       .filter((one) => !parents.some((other) => this.happensBefore(one, other)))
       .sort((a, b) => (a.hlc < b.hlc ? 1 : -1))
@@ -127,7 +127,7 @@ export class Clocks {
       highest[index] ??= next.seq
       if (next.hlc <= floor) continue
       this.walked++
-      for (const parent of this.#history.parentsOf(next)) {
+      for (const parent of next.parents) {
         if (chainOf(parent.kind) === 'c' || this.#due[parent.n] === 1) continue
         this.#due[parent.n] = 1
         left++

@@ -31,7 +31,7 @@ import { nextHlc } from './hlc.ts'
 import { History, type Entry } from './history.ts'
 import { MAX_PENDING_AGE_MS } from './limits.ts'
 import { findMissing, type Missing } from './missing.ts'
-import { Roster, type Verify } from './members.ts'
+import { Roster, type Judged, type Verify } from './members.ts'
 import type { Reason } from './reasons.ts'
 
 /** The pure functions the engine is built on, and who this device is. */
@@ -80,8 +80,12 @@ export type Effect =
    * longer.
    */
   | { type: 'fork'; tag: DeviceTag; proof: Proof; hidden: Entry[] }
-  /** These were hidden, and somebody's event depends on them: show them. */
+  /** These were hidden, and are to be shown: somebody's event depends on them, or a removal does not count after all. */
   | { type: 'show'; entries: Entry[] }
+  /** These were shown, and lie beyond the cut of a removal. */
+  | { type: 'hide'; entries: Entry[] }
+  /** Who belongs to the group, or may do what, has changed. */
+  | { type: 'members' }
   /** This device signed the event and does not have it: an older state of its store, or a second copy of it, is in use. */
   | { type: 'ownUnknown'; event: Event }
   /** Not taken. from is undefined when nobody in particular is at fault (expired). */
@@ -91,6 +95,14 @@ export type Effect =
 
 /** Two events of one place; an entry stands for an event that was delivered. */
 export type Proof = readonly [Event | Entry, Event]
+
+/** An event that may be delivered: what it cites, and what follows for the roster. */
+interface Checked extends Judged {
+  parents: Entry[]
+}
+
+/** More than one or two are needed only where several people forked and were removed as well. */
+const MAX_SETTLING_ROUNDS = 4
 
 export class Engine {
   readonly history = new History()
@@ -107,12 +119,20 @@ export class Engine {
   readonly #wanted = new Map<DeviceTag, number>()
   /** Control frontier that this device's last message has seen, as a text. */
   #citedControl = ''
+  /** Roster.version that what is hidden goes by. */
+  #judgedVersion: string
 
   constructor(parts: EngineParts) {
     this.#parts = parts
     this.#decode = parts.decode ?? ((bytes) => decodeEvent(bytes, parts.group, parts.sha256))
-    const isVisible = (entry: Entry) => this.history.forks.isVisible(entry)
-    this.roster = new Roster(parts.group, parts.sha256, parts.verify, isVisible)
+    this.roster = new Roster(parts.group, parts.sha256, parts.verify, this.history)
+    this.history.forks.judgeCutsBy((entry) => this.roster.isBeyondCut(entry))
+    this.#judgedVersion = this.roster.version
+  }
+
+  /** 32 bytes, as everything in this group is hashed. */
+  get sha256(): Sha256 {
+    return this.#parts.sha256
   }
 
   step(input: Input): Effect[] {
@@ -124,11 +144,11 @@ export class Engine {
   }
 
   /**
-   * Looks at bytes that came, and changes nothing: whoever verifies signatures aside asks this first, and hands the
-   * result to step() with the verdict. Without one step() verifies by itself.
+   * Looks at what came, its bytes or what these were decoded to, and changes nothing: whoever verifies signatures aside
+   * asks this first, and hands the result to step() with the verdict. Without one step() verifies by itself.
    */
-  examine(bytes: Uint8Array): Examined {
-    const decoded = this.#decode(bytes)
+  examine(came: Uint8Array | Event): Examined {
+    const decoded = 'id' in came ? { event: came } : this.#decode(came)
     if ('reason' in decoded || this.#isHere(decoded.event.id)) return { decoded }
     const { id, signature } = decoded.event
     const publicKey = this.roster.keyOf(decoded.event)
@@ -150,10 +170,10 @@ export class Engine {
     const { forks } = this.history
     const { version } = forks
     if (this.history.at(tag, chainOf(kind), seq)) forks.add(tag)
-    const entry = this.#accept(event, checked.parents)
+    const entry = this.#accept(event, checked)
     forks.noteDelivered(entry)
     // Not for every event of a log: that would look through a roster of thousands each time.
-    if (forks.version !== version) this.roster.refresh()
+    if (forks.version !== version || chainOf(kind) === 'c') this.#settle([])
     return { event, entry }
   }
 
@@ -162,7 +182,7 @@ export class Engine {
     const [a, b] = [this.#decode(one), this.#decode(other)]
     if ('reason' in a || 'reason' in b || !areSiblings(a.event, b.event)) return false
     this.history.forks.add(a.event.tag)
-    this.roster.refresh()
+    this.#settle([])
     return true
   }
 
@@ -230,7 +250,8 @@ export class Engine {
       const { event, from, sinceMs } = next
       const refuse = (reason: Reason, source = from) => effects.push({ type: 'refuse', reason, from: source })
       const { forks } = this.history
-      if (forks.has(event.tag) && forks.isFull(event.tag) && !this.#wanted.has(event.tag)) {
+      const isKeptOut = () => forks.isFull(event.tag) && !this.#wanted.has(event.tag)
+      if (forks.has(event.tag) && isKeptOut()) {
         refuse('forked-device')
         continue
       }
@@ -252,13 +273,15 @@ export class Engine {
         refuse(forks.has(event.tag) ? 'forked-device' : checked.reason)
         continue
       }
-      const entry = this.#accept(event, checked.parents)
+      if (isKeptOut() && this.#isBeyondCut(event, checked)) {
+        refuse('cut-off')
+        continue
+      }
+      const entry = this.#accept(event, checked)
       effects.push({ type: 'deliver', event, entry })
       const entries = forks.noteDelivered(entry)
-      if (entries.length > 0) {
-        this.roster.refresh()
-        effects.push({ type: 'show', entries })
-      }
+      if (entries.length > 0) effects.push({ type: 'show', entries })
+      if (entries.length > 0 || chainOf(event.kind) === 'c') this.#settle(effects)
       ready.push(...this.#buffer.wake(event, chainOf(event.kind)))
       if (chainOf(event.kind) === 'c') this.#release(event.tag, now, effects)
     }
@@ -276,35 +299,63 @@ export class Engine {
       [this.#refused.get(tag)].find((last) => last && isSibling(last))
     if (!other) return
     const hidden = this.history.forks.add(tag)
-    this.roster.refresh()
     for (const { event: waiting } of this.#buffer.values()) this.#want(waiting, atMs)
     effects.push({ type: 'fork', tag, proof: [other, event], hidden })
+    this.#settle(effects)
   }
 
-  /** An event lacks something of its past: what forked devices wrote is taken, in case that is it. */
+  /**
+   * What counts for the roster may have changed, and with it who was removed and what is hidden. Both are asked again
+   * until neither changes: a removal that a fork undid may have hidden what acknowledges another fork's branch.
+   */
+  #settle(effects: Effect[]): void {
+    const { forks } = this.history
+    let isChanged = false
+    for (let round = 0; round < MAX_SETTLING_ROUNDS; round++) {
+      this.roster.refresh()
+      if (this.roster.version === this.#judgedVersion) break
+      this.#judgedVersion = this.roster.version
+      isChanged = true
+      const { hidden, shown } = forks.judgeAgain(this.roster.cutDevices())
+      if (hidden.length > 0) effects.push({ type: 'hide', entries: hidden })
+      if (shown.length > 0) effects.push({ type: 'show', entries: shown })
+    }
+    if (isChanged) effects.push({ type: 'members' })
+  }
+
+  /** Of an event that is not delivered yet. */
+  #isBeyondCut({ id, kind, tag, seq }: Event, { seen }: Judged): boolean {
+    return this.roster.isBeyondCut({ id, kind, tag, seq, seen })
+  }
+
+  /** An event lacks something of its past: what suspects wrote is taken, in case that is it. */
   #want({ tag, deps, controlHeads }: Event, atMs: number): void {
     const { forks } = this.history
-    for (const dot of deps) if (forks.has(dot.tag)) this.#wanted.set(dot.tag, atMs)
+    for (const dot of deps) if (forks.isSuspect(dot.tag)) this.#wanted.set(dot.tag, atMs)
     if (!controlHeads?.some((id) => !this.history.get(id))) return
-    for (const forked of forks.tags) if (forked !== tag) this.#wanted.set(forked, atMs)
+    for (const suspect of forks.suspects) if (suspect !== tag) this.#wanted.set(suspect, atMs)
   }
 
   /**
    * What an event cites, or what is wrong with it. All of its past is here; nothing else is looked at, so all devices
    * agree.
    */
-  #check(event: Event): { parents: Entry[] } | { reason: Reason } {
+  #check(event: Event): Checked | { reason: Reason } {
     const bound = bind(event, this.history, this.#parts.sha256)
     if ('reason' in bound) return bound
     for (const parent of bound.parents) if (event.hlc <= parent.hlc) return { reason: 'clock-not-growing' }
-    const reason = this.roster.judge(event)
-    return reason ? { reason } : bound
+    const judged = this.roster.judge(event, bound.parents)
+    return 'reason' in judged ? judged : { ...bound, ...judged }
   }
 
-  #accept(event: Event, parents: readonly Entry[]): Entry {
-    const entry = this.history.add(event, parents)
-    if (chainOf(event.kind) === 'c') this.roster.apply(event, entry)
-    else if (event.tag === this.#parts.self && event.controlHeads)
+  #accept(event: Event, { parents, seen, body }: Checked): Entry {
+    const entry = this.history.add(
+      event,
+      parents,
+      seen,
+      body && ((added) => this.roster.apply(event, added, parents, body)),
+    )
+    if (chainOf(event.kind) === 'm' && event.tag === this.#parts.self && event.controlHeads)
       this.#citedControl = event.controlHeads.join()
     return entry
   }
@@ -312,7 +363,7 @@ export class Engine {
   #append({ kind, body, covers, nowMs, atMs }: Input & { type: 'append' }, effects: Effect[]): void {
     const { self, group, sha256, sign } = this.#parts
     const seq = this.history.chain(self, chainOf(kind)).length + 1
-    const previous = this.history.previousOf({ tag: self, kind, seq })
+    const previous = this.history.at(self, chainOf(kind), seq - 1)
     const isControl = chainOf(kind) === 'c'
     const deps = isControl ? [] : tipsToCite(previous, covers, this.history, this.clocks)
     const depIds = deps.map((dot) => this.history.at(dot.tag, 'm', dot.seq)!.id)

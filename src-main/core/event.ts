@@ -12,14 +12,33 @@
  * 2. decode never throws and looks at no more than MAX_EVENT_SIZE_BYTES.
  */
 import type { DeviceTag, EventId, GroupId } from '../api/contract.ts'
-import { ascii, concat, fromHex, Reader, toHex, Writer } from './bytes.ts'
+import { ascii, concat, fromHex, Reader, toHex, varintSize, Writer } from './bytes.ts'
 import type { Hlc } from './hlc.ts'
 import { MAX_BODY_SIZE_BYTES, MAX_CONTROL_HEADS, MAX_DEPS, MAX_EVENT_SIZE_BYTES } from './limits.ts'
 
 export type Sha256 = (data: Uint8Array) => Uint8Array
 
 /** Kinds of the message chain are below FIRST_CONTROL_KIND; kinds unknown to this version are carried and not shown. */
-export const KIND = { message: 0x01, reaction: 0x03, notice: 0x05, create: 0x40, join: 0x41 } as const
+export const KIND = {
+  message: 0x01,
+  reaction: 0x03,
+  notice: 0x05,
+  profile: 0x06,
+  settings: 0x07,
+  report: 0x08,
+  create: 0x40,
+  join: 0x41,
+  add: 0x42,
+  invite: 0x43,
+  revoke: 0x44,
+  enter: 0x45,
+  role: 0x46,
+  remove: 0x47,
+  rotate: 0x48,
+  removeDevice: 0x49,
+  successor: 0x4a,
+  succeed: 0x4b,
+} as const
 const FIRST_CONTROL_KIND = 0x40
 const NAMES = new Map<number, string>(Object.entries(KIND).map(([name, kind]) => [kind, name]))
 
@@ -70,6 +89,7 @@ const SIGNATURE_SIZE = 64
 const ID_PREFIX = ascii('ev1')
 const NO_GROUP = new Uint8Array(32)
 const NO_EVENT = new Uint8Array(32)
+const NOTHING = new Uint8Array(0)
 
 export function chainOf(kind: number): Chain {
   return kind >= FIRST_CONTROL_KIND ? 'c' : 'm'
@@ -120,9 +140,24 @@ export function kindAndAuthor(bytes: Uint8Array): { kind: number; tag: DeviceTag
   return { kind: bytes[1] ?? 0, tag: toHex(bytes.subarray(3, 11)) }
 }
 
-/** The encoding of an event that was signed before; undefined when a field is out of its limits. */
-export function reencodeEvent(fields: EventFields, signature: Uint8Array): Uint8Array | undefined {
-  return isWellFormed(fields) ? concat([encodeHeader(fields), signature, fields.body]) : undefined
+/** An event that was signed before, from its fields; undefined when one is out of its limits. Body and signature are copied. */
+export function reencodeEvent(
+  fields: EventFields,
+  signature: Uint8Array,
+  group: GroupId,
+  sha256: Sha256,
+): Event | undefined {
+  if (!isWellFormed(fields)) return undefined
+  const header = encodeHeader(fields)
+  const bytes = concat([header, signature, fields.body])
+  const bodyAt = header.length + SIGNATURE_SIZE
+  return {
+    ...fields,
+    body: bytes.subarray(bodyAt),
+    id: toHex(eventId(header, fields.body, group, sha256)),
+    signature: bytes.subarray(header.length, bodyAt),
+    bytes,
+  }
 }
 
 /** Parses an event of a group. Says nothing about its signature or its past. */
@@ -152,7 +187,6 @@ export function decodeEvent(bytes: Uint8Array, group: GroupId, sha256: Sha256): 
 
 /** Bytes of an event that exist only for the order: seq, deps, commitment and control heads. */
 export function orderingBytes(event: EventFields): number {
-  const varintSize = (value: number) => new Writer().varint(value).length
   const deps = event.deps.reduce((size, dot) => size + 8 + varintSize(dot.seq), 1)
   const heads = event.controlHeads === undefined ? 0 : 1 + 32 * event.controlHeads.length
   return varintSize(event.seq) + deps + event.commit.length + heads
@@ -165,8 +199,20 @@ function eventId(header: Uint8Array, body: Uint8Array, group: GroupId, sha256: S
 }
 
 function encodeHeader(fields: EventFields): Uint8Array {
+  return writeContext(fields).varint(fields.body.length).finish()
+}
+
+/**
+ * What an encrypted body is bound to: the header up to the body's length, which the ciphertext decides. TypeError when a
+ * field is out of its limits.
+ */
+export function encodeContext(fields: Omit<EventFields, 'body'>): Uint8Array {
+  return writeContext({ ...fields, body: NOTHING }).finish()
+}
+
+function writeContext(fields: EventFields): Writer {
   if (!isWellFormed(fields)) throw new TypeError('event has a field out of its limits')
-  const { kind, tag, seq, hlc, deps, commit, controlHeads, epoch, body } = fields
+  const { kind, tag, seq, hlc, deps, commit, controlHeads, epoch } = fields
   const flags = (controlHeads ? FLAG_CONTROL_HEADS : 0) | (epoch ? FLAG_EPOCH : 0)
   const writer = new Writer().byte(VERSION).byte(kind).byte(flags).hex(tag).varint(seq).uint64(hlc)
   writer.byte(deps.length)
@@ -177,7 +223,7 @@ function encodeHeader(fields: EventFields): Uint8Array {
     for (const id of controlHeads) writer.hex(id)
   }
   if (epoch) writer.bytes(epoch)
-  return writer.varint(body.length).finish()
+  return writer
 }
 
 /** What both directions demand beyond the layout: limits, order and uniqueness. */

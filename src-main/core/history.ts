@@ -5,12 +5,13 @@
  * 2. A chain is gapless: chain(tag, c)[i].seq = i + 1. Where a device forked (core/fork.ts), its chain is a tree; then
  *    chain() holds of each place the event that was delivered first, and all() every one.
  * 3. heads are the message entries that no delivered message depends on; controlHeads likewise for the control chain.
- *    Devices that forked are left out on either side: nobody will cite what they wrote, so what only they cited is a head.
+ *    What does not stand (core/fork.ts) is left out on either side: nobody will cite it, so what only it cited is a head.
  */
 import type { DeviceTag, EventId } from '../api/contract.ts'
 import { Writer } from './bytes.ts'
-import { chainOf, type Chain, type Dot, type Event, type Sha256 } from './event.ts'
+import { chainOf, type Chain, type Event, type Sha256 } from './event.ts'
 import { Forks } from './fork.ts'
+import type { Seen } from './control/views.ts'
 import type { Hlc } from './hlc.ts'
 
 /** One delivered event, as the graph needs it. */
@@ -22,8 +23,10 @@ export interface Entry {
   tag: DeviceTag
   seq: number
   hlc: Hlc
-  deps: readonly Dot[]
-  controlHeads: readonly EventId[] | undefined
+  /** What it cites directly: its device's previous event unless it is the first, its dots, its control heads. */
+  parents: readonly Entry[]
+  /** Of a message: the control events in its past. */
+  seen: Seen | undefined
 }
 
 /** What has been delivered here of one device: its chains, in order of seq. */
@@ -34,16 +37,23 @@ export interface Device {
 }
 
 interface GrowingDevice extends Device {
-  readonly m: Entry[]
-  readonly c: Entry[]
-  readonly bucket: Bucket
+  /** NOTHING until the first event: most members of a large group have entered, and said nothing. */
+  m: readonly Entry[]
+  c: readonly Entry[]
+  readonly bucket: GrowingBucket
 }
 
 /** Devices whose tags begin with the same byte: the leaves of the digest. */
-interface Bucket {
+export interface Bucket {
   /** Sorted by tag. */
+  readonly devices: readonly Device[]
+  /** Over the tips of those that have not forked; empty when there are none. */
+  readonly hash: Uint8Array
+}
+
+interface GrowingBucket {
   readonly devices: GrowingDevice[]
-  /** Hash over their tips, empty when there are none that count; undefined when it has to be made again. */
+  /** undefined when it has to be made again. */
   hash: Uint8Array | undefined
 }
 
@@ -52,6 +62,7 @@ export type Branch = string
 
 const NOTHING: readonly Entry[] = []
 const NO_HASH = new Uint8Array(0)
+const BUCKETS = 256
 
 export class History {
   readonly log: Entry[] = []
@@ -60,17 +71,17 @@ export class History {
   /** The latest reading that was delivered. */
   latest: Hlc = 0n
   readonly #byId = new Map<EventId, Entry>()
-  /** Events of forked devices that somebody else's event of their chain depends on. */
+  /** Events that do not stand and that somebody else's event of their chain depends on. */
   readonly #covered = new Set<Entry>()
   readonly #devices = new Map<DeviceTag, GrowingDevice>()
   /** Sorted by tag. */
   readonly #sorted: GrowingDevice[] = []
-  /** By the first byte of a tag, as hex. */
-  readonly #buckets = new Map<string, Bucket>()
+  /** By the first byte of a tag. */
+  readonly #buckets: (GrowingBucket | undefined)[] = Array.from({ length: BUCKETS }, () => undefined)
+  /** forks.version for which the hashes of the buckets were made. */
+  #hashedVersion = 0
   /** Place -> what was delivered there after the first. */
   readonly #siblings = new Map<string, Entry[]>()
-  /** What an event cites, when the places it names do not tell. */
-  readonly #bound = new Map<EventId, readonly Entry[]>()
   /** Of chains that are trees: the branches other than the first, and the last event of each branch. */
   readonly #branchOf = new Map<EventId, Branch>()
   readonly #tips = new Map<string, Map<Branch, Entry>>()
@@ -122,74 +133,60 @@ export class History {
       for (const entry of this.all(tag, chain, seq)) {
         if (!counts(entry)) continue
         leaves.add(entry)
-        const previous = this.previousOf(entry)
+        const previous = previousOf(entry)
         if (previous) leaves.delete(previous)
       }
     return [...leaves]
   }
 
-  previousOf(entry: { id?: EventId; tag: DeviceTag; kind: number; seq: number }): Entry | undefined {
-    const bound = entry.id !== undefined && this.#bound.size > 0 ? this.#bound.get(entry.id) : undefined
-    if (bound) return entry.seq > 1 ? bound[0] : undefined
-    return this.at(entry.tag, chainOf(entry.kind), entry.seq - 1)
-  }
-
-  /** Everything an entry cites directly: its device's previous event, its dots, its control heads. */
-  parentsOf(entry: Entry): Entry[] {
-    const bound = this.#bound.size > 0 ? this.#bound.get(entry.id) : undefined
-    if (bound) return [...bound]
-    const previous = this.previousOf(entry)
-    const parents = previous ? [previous] : []
-    for (const { tag, seq } of entry.deps) parents.push(this.at(tag, 'm', seq)!)
-    for (const id of entry.controlHeads ?? []) parents.push(this.#byId.get(id)!)
-    return parents
-  }
-
-  /** Takes in an event whose whole past is here; the caller has checked that. parents: as parentsOf() gives them. */
-  add(event: Event, parents: readonly Entry[]): Entry {
-    const { id, kind, tag, seq, hlc, deps, controlHeads } = event
-    const entry: Entry = { n: this.log.length + 1, id, kind, tag, seq, hlc, deps, controlHeads }
-    const chain = chainOf(kind)
-    if (this.#siblings.size > 0 && parents.some((parent) => this.#isAmbiguous(parent)))
-      this.#bound.set(id, parents)
-    this.#grow(entry, chain, seq > 1 ? parents[0] : undefined)
+  /**
+   * Takes in an event whose whole past is here; the caller has checked that. parents: as Entry has them; seen: of a
+   * message, the control events in its past; apply: what else is to happen before it covers what it cites.
+   */
+  add(
+    { id, kind, tag, seq, hlc }: Event,
+    parents: readonly Entry[],
+    seen?: Seen,
+    apply?: (entry: Entry) => void,
+  ): Entry {
+    const device = this.#devices.get(tag) ?? this.#meet(tag)
+    const entry: Entry = { n: this.log.length + 1, id, kind, tag: device.tag, seq, hlc, parents, seen }
+    this.#grow(entry, device)
     this.log.push(entry)
     this.#byId.set(id, entry)
     if (hlc > this.latest) this.latest = hlc
-    this.#cover(entry, parents)
+    apply?.(entry)
+    this.forks.place(entry)
+    this.#cover(entry)
     return entry
   }
 
-  /** A device turned out to have forked: what it wrote covers nothing any longer by itself. One pass over the log. */
+  /** Something stands no longer, or again: what does not covers nothing by itself. One pass over the log. */
   uncover(): void {
     this.heads.clear()
     this.controlHeads.clear()
     this.#covered.clear()
-    for (const entry of this.log) this.#cover(entry, this.parentsOf(entry))
+    for (const entry of this.log) this.#cover(entry)
   }
 
-  /** What an entry cites is no head any more; through events of forked devices it covers what these cite as well. */
-  #cover(entry: Entry, parents: readonly Entry[]): void {
+  /** What an entry cites is no head any more; through events that do not stand it covers what these cite as well. */
+  #cover(entry: Entry): void {
     const { forks } = this
-    if (forks.has(entry.tag)) return
+    if (!forks.stands(entry)) return
     const chain = chainOf(entry.kind)
     const heads = chain === 'm' ? this.heads : this.controlHeads
     heads.set(entry.id, entry)
-    for (let generation = parents; generation.length > 0;) {
+    for (let generation = entry.parents; generation.length > 0;) {
       const before: Entry[] = []
       for (const cited of generation) {
         if (chainOf(cited.kind) !== chain) continue
         heads.delete(cited.id)
-        if (!forks.has(cited.tag) || this.#covered.has(cited)) continue
+        if (forks.stands(cited) || this.#covered.has(cited)) continue
         this.#covered.add(cited)
-        before.push(...this.parentsOf(cited))
+        before.push(...cited.parents)
       }
       generation = before
     }
-  }
-
-  #isAmbiguous({ tag, kind, seq }: Entry): boolean {
-    return this.#siblings.has(placeKey(tag, chainOf(kind), seq))
   }
 
   /**
@@ -198,17 +195,20 @@ export class History {
    *      d1 ── d2 ── d3          branches: d (d1 d2 d3)
    *        └── d2'── d3'                   d2' (d2' d3')
    */
-  #grow(entry: Entry, chain: Chain, previous: Entry | undefined): void {
-    const { id, tag, seq } = entry
-    const { bucket, [chain]: entries } = this.#devices.get(tag) ?? this.#meet(tag)
+  #grow(entry: Entry, device: GrowingDevice): void {
+    const { id, kind, tag, seq } = entry
+    const chain = chainOf(kind)
+    const { bucket, [chain]: entries } = device
     bucket.hash = undefined
     let tips = this.#tips.size > 0 ? this.#tips.get(chain + tag) : undefined
     if (seq <= entries.length) {
       if (!tips) this.#tips.set(chain + tag, (tips = new Map([[tag, entries.at(-1)!]])))
       const place = placeKey(tag, chain, seq)
       this.#siblings.set(place, [...(this.#siblings.get(place) ?? []), entry])
-    } else entries.push(entry)
+    } else if (entries === NOTHING) device[chain] = [entry]
+    else (entries as Entry[]).push(entry)
     if (!tips) return
+    const previous = previousOf(entry)
     const branch = previous && this.branchOf(previous)
     if (branch !== undefined && tips.get(branch) === previous) {
       tips.set(branch, entry)
@@ -220,62 +220,73 @@ export class History {
   }
 
   #meet(tag: DeviceTag): GrowingDevice {
-    const prefix = tag.slice(0, 2)
-    let bucket = this.#buckets.get(prefix)
-    if (!bucket) this.#buckets.set(prefix, (bucket = { devices: [], hash: undefined }))
-    const device: GrowingDevice = { tag, m: [], c: [], bucket }
+    const bucket = (this.#buckets[parseInt(tag.slice(0, 2), 16)] ??= { devices: [], hash: undefined })
+    const device: GrowingDevice = { tag, m: NOTHING, c: NOTHING, bucket }
     this.#devices.set(tag, device)
     for (const devices of [this.#sorted, bucket.devices]) devices.splice(placeOf(tag, devices), 0, device)
     return device
   }
 
   /**
-   * 32 bytes that are equal exactly when two histories show the same events and know the same forks: a hash over the
-   * tip of every chain, of a forked device over the last visible events of its branches. A tree of hashes (Merkle 1987),
+   * 32 bytes that are equal exactly when two histories keep the same events and know the same forks: a hash over the
+   * tip of every chain, as far as it is kept (core/fork.ts); of a forked device over the last kept events of its branches.
+   * A tree of hashes (Merkle 1987),
    * so that only what has changed since it was last asked for is hashed again.
    */
   digest(sha256: Sha256): Uint8Array {
     const { version } = this.forks
     if (this.#digest?.n !== this.log.length || this.#digest.version !== version) {
-      if (this.#digest?.version !== version)
-        for (const bucket of this.#buckets.values()) bucket.hash = undefined
-      const writer = new Writer(32 * (1 + this.#buckets.size))
-      let last: Bucket | undefined
-      for (const { bucket } of this.#sorted) {
-        if (bucket !== last) writer.bytes((bucket.hash ??= this.#hashOf(bucket, sha256)))
-        last = bucket
-      }
+      const writer = new Writer(32 * (1 + BUCKETS))
+      for (const [, { hash }] of this.buckets(sha256)) writer.bytes(hash)
       const value = sha256(writer.bytes(this.#hashOfForked(sha256)).finish())
       this.#digest = { n: this.log.length, version, value }
     }
     return this.#digest.value
   }
 
-  #hashOf({ devices }: Bucket, sha256: Sha256): Uint8Array {
+  /** The leaves of the digest by number (0 to 255), in that order; those without devices are left out. */
+  *buckets(sha256: Sha256): Generator<[number, Bucket]> {
+    const { version } = this.forks
+    if (this.#hashedVersion !== version)
+      for (const bucket of this.#buckets) if (bucket) bucket.hash = undefined
+    this.#hashedVersion = version
+    for (const [number, bucket] of this.#buckets.entries()) {
+      if (!bucket) continue
+      bucket.hash ??= this.#hashOf(bucket, sha256)
+      yield [number, bucket as Bucket]
+    }
+  }
+
+  #hashOf({ devices }: GrowingBucket, sha256: Sha256): Uint8Array {
     const writer = new Writer(32 * 2 * devices.length)
     for (const device of devices)
       for (const chain of ['m', 'c'] as const) {
-        const tip = device[chain].at(-1)
+        const tip = this.forks.lastKept(device.tag, device[chain])
         if (tip && !this.forks.has(device.tag)) writer.hex(tip.id)
       }
     return writer.length > 0 ? sha256(writer.finish()) : NO_HASH
   }
 
-  /** What a forked device writes is not visible until forks.version grows. */
+  /** What a forked device writes is not kept until forks.version grows. */
   #hashOfForked(sha256: Sha256): Uint8Array {
     const { forks } = this
     if (this.#forkedHash?.version !== forks.version) {
       const writer = new Writer()
-      const isVisible = (entry: Entry) => forks.isVisible(entry)
+      const isKept = (entry: Entry) => forks.isKept(entry)
       for (const tag of forks.tags) {
         writer.hex(tag)
-        const leaves = (['m', 'c'] as const).flatMap((chain) => this.leaves(tag, chain, isVisible))
+        const leaves = (['m', 'c'] as const).flatMap((chain) => this.leaves(tag, chain, isKept))
         for (const id of leaves.map((leaf) => leaf.id).sort()) writer.hex(id)
       }
       this.#forkedHash = { version: forks.version, value: sha256(writer.finish()) }
     }
     return this.#forkedHash.value
   }
+}
+
+/** The event before it in its device's chain. */
+export function previousOf({ seq, parents }: Entry): Entry | undefined {
+  return seq > 1 ? parents[0] : undefined
 }
 
 /** Where a device with this tag stands, or would stand, in a sorted list. */

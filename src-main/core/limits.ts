@@ -11,8 +11,12 @@ export const MAX_BODY_SIZE_BYTES = 48 * 1024
 export const MAX_DEPS = 32
 /** Control heads that one event cites. */
 export const MAX_CONTROL_HEADS = 64
-/** A display name or group name, as UTF-8. */
+/** A display name, as UTF-8. */
 export const MAX_NAME_SIZE_BYTES = 256
+/** Devices of one person that a revocation names; the latest, of anybody who has more. */
+export const MAX_CUT_DEVICES = 64
+/** How often one invite may be used. */
+export const MAX_INVITE_USES = 10_000
 
 /** Events of one device that wait for earlier ones. */
 export const MAX_PENDING_PER_DEVICE = 64
@@ -46,8 +50,8 @@ export const RELAY_EVENTS_PER_S = 5
 export const RELAY_BURST_EVENTS = 1_000
 
 /** Ages of the oldest gap at which more peers are asked for it. */
-export const GAP_ASK_SOURCE_AFTER_MS = 400
-export const GAP_ASK_MORE_AFTER_MS = 2_000
+export const GAP_ASK_SOURCE_AFTER_MS = 200
+export const GAP_ASK_MORE_AFTER_MS = 1_000
 export const GAP_ASK_ALL_AFTER_MS = 10_000
 
 /** Ranges and control events that one question for gaps names, and the events of one answer. */
@@ -55,7 +59,7 @@ export const MAX_MISSING_RANGES = 512
 export const MAX_MISSING_HEADS = 64
 export const MAX_MISSING_EVENTS = 1_024
 
-/** Events of a forked device that nobody else's event depends on; they are hidden. */
+/** Events of a forked device, or beyond the cut of a removal, that nobody else's event depends on; they are hidden. */
 export const MAX_HIDDEN_PER_DEVICE = 32
 /** Devices of which the last event that was not taken is remembered: with another of its place it proves a fork. */
 export const MAX_REFUSED_KEPT = 64
@@ -95,6 +99,8 @@ export const LONG_PLAN_EVENTS = 1_000
 
 /** Events refused for the state of the receiver, such as a full buffer, after which a sync session is ended. */
 export const MAX_PASSING_PER_SESSION = 4_096
+/** What a peer shows to be admitted to a sync session. */
+export const MAX_CREDENTIAL_SIZE_BYTES = 2 * 1024
 /** Addresses taken from one peer, and their length. */
 export const MAX_ADDRESSES = 64
 export const MAX_ADDRESS_SIZE_BYTES = 256
@@ -102,3 +108,21 @@ export const MAX_ADDRESS_SIZE_BYTES = 256
 /** Newest events that are shown before the history that leads to them is here; and their size. */
 export const MAX_WINDOW_EVENTS = 200
 export const MAX_WINDOW_SIZE_BYTES = 1024 * 1024
+
+/** A passphrase, as UTF-8. */
+export const MAX_PASSPHRASE_SIZE_BYTES = 1024
+/** What a text or file from elsewhere may make this device spend on one passphrase: 1 GiB, some 20 s. */
+export const MAX_PASSWORD_PASSES = 16
+export const MAX_PASSWORD_MEMORY_KIB = 1024 * 1024
+/** An exported identity, as text; and the name in it, as UTF-8. */
+export const MAX_EXPORT_SIZE_BYTES = 1024
+export const MAX_EXPORTED_NAME_SIZE_BYTES = 256
+
+/** Devices that one rotate event brings a secret: 88 bytes each, so that it fits into a body. More need further events. */
+export const MAX_SHARES = 512
+/** Secrets in one frame from a member to a newcomer. */
+export const MAX_SECRETS_PER_FRAME = 64
+/** What one encrypted body holds: with padding and proof it is one of MAX_BODY_SIZE_BYTES at most. */
+export const MAX_PLAINTEXT_SIZE_BYTES = 47_103
+/** Chains of message keys that are kept, the ones used last, at some 2 kB; others are derived again. */
+export const MAX_CACHED_CHAINS = 2_048

@@ -1,115 +1,123 @@
 /**
- * Who belongs to a group: the roster as a function of its control events.
+ * Who belongs to a group, on which devices, and what each may write: the control events of the group, read and handed to
+ * the resolver (core/control/resolver.ts). Nothing outside this file knows how membership is decided.
  *
- * First, simple rules: `create` founds the group and names the key of its invites; `join` admits the device that
- * wrote it, because it carries a signature of the invite key over that device's key. Whoever holds an invite can
- * make that signature. Roles, removals and their conflicts (rules R1-R9) will replace Roster.judge and Roster.apply;
- * nothing outside this file knows how membership is decided.
+ * 1. Whether an event is valid depends on its own past alone (R1): all devices take it, or none. Control events of
+ *    members are taken even when they come to nothing (R8), those of anybody else are not.
+ * 2. What is shown depends on the set of control events, but for what a forked device wrote and nobody built on (R9).
+ * 3. Whoever was removed may have written on without knowing: what lies beyond the cut counts no more, nor is it shown.
+ *    core/fork.ts says what becomes of it.
  */
 import type { DeviceTag, EventId, GroupId } from '../api/contract.ts'
-import { ascii, concat, equalBytes, fromHex, Reader, Writer } from './bytes.ts'
-import { deviceTag, KIND, type Event, type Sha256 } from './event.ts'
-import type { Entry } from './history.ts'
-import { MAX_NAME_SIZE_BYTES } from './limits.ts'
+import { equalBytes, Writer } from './bytes.ts'
+import {
+  certifiedUser,
+  decodeBody,
+  isEntrance,
+  proofStatement,
+  voucherStatement,
+  type Admission,
+  type Body,
+  type Credentials,
+  type Verify,
+} from './control/bodies.ts'
+import { mayInvite, ROLE, targetOf, type Cut, type Operation, type Role, type UserTag } from './control/operation.ts'
+import { Resolver } from './control/resolver.ts'
+import { Views, type Seen } from './control/views.ts'
+import { chainOf, deviceTag, KIND, type Event, type Sha256 } from './event.ts'
+import { hlcTimeMs } from './hlc.ts'
+import type { Entry, History } from './history.ts'
+import { MAX_CUT_DEVICES } from './limits.ts'
+import type { Reason } from './reasons.ts'
 
-export type Verify = (signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array) => boolean
+export type { Verify } from './control/bodies.ts'
 
-export interface Member {
+/** One device that ever entered. */
+export interface MemberDevice {
   tag: DeviceTag
   publicKey: Uint8Array
-  /** UTF-8, as its device wrote it. */
-  name: Uint8Array
-  /** The control event that admitted it. */
-  admittedBy: EventId
+  user: UserTag
+  userKey: Uint8Array
+  /** The control event with which it entered first. */
+  entrance: EventId
 }
 
-/** Body of the event that founds a group. */
-export interface CreateBody {
-  publicKey: Uint8Array
-  /** Public half of the key pair that every invite carries. */
-  inviteKey: Uint8Array
-  /** 16 random bytes: two groups are never the same. */
-  nonce: Uint8Array
-  groupName: Uint8Array
-  memberName: Uint8Array
+/** What judge() found out about an event that is valid. */
+export interface Judged {
+  /** Of a message: the control events in its past. */
+  seen?: Seen
+  /** Of a control event. */
+  body?: Body
 }
 
-/** Body of the event with which a device enters. */
-export interface JoinBody {
-  publicKey: Uint8Array
-  /** By the invite key, over joinStatement(). */
-  proof: Uint8Array
-  memberName: Uint8Array
-}
-
-export function encodeCreate(body: CreateBody): Uint8Array {
-  const { publicKey, inviteKey, nonce, groupName, memberName } = body
-  return new Writer()
-    .bytes(publicKey)
-    .bytes(inviteKey)
-    .bytes(nonce)
-    .block(groupName)
-    .block(memberName)
-    .finish()
-}
-
-export function encodeJoin({ publicKey, proof, memberName }: JoinBody): Uint8Array {
-  return new Writer().bytes(publicKey).bytes(proof).block(memberName).finish()
-}
-
-function decodeCreate(bytes: Uint8Array): CreateBody | undefined {
-  const reader = new Reader(bytes)
-  const body = {
-    publicKey: reader.bytes(32),
-    inviteKey: reader.bytes(32),
-    nonce: reader.bytes(16),
-    groupName: reader.block(MAX_NAME_SIZE_BYTES),
-    memberName: reader.block(MAX_NAME_SIZE_BYTES),
-  }
-  return reader.isDone() ? body : undefined
-}
-
-function decodeJoin(bytes: Uint8Array): JoinBody | undefined {
-  const reader = new Reader(bytes)
-  const body = {
-    publicKey: reader.bytes(32),
-    proof: reader.bytes(64),
-    memberName: reader.block(MAX_NAME_SIZE_BYTES),
-  }
-  return reader.isDone() ? body : undefined
-}
-
-/** UTF-8 name of the group, from the event that founded it. */
-export function groupNameOf({ body }: Event): Uint8Array | undefined {
-  return decodeCreate(body)?.groupName
-}
-
-/** What the invite key signs to admit a device. */
-export function joinStatement(group: GroupId, publicKey: Uint8Array): Uint8Array {
-  return concat([ascii('tapri-join-1'), fromHex(group), publicKey])
+interface Noted {
+  operation: Operation
+  entry: Entry
 }
 
 export class Roster {
-  /** Whoever was admitted by an event that is visible (core/fork.ts). */
-  readonly members = new Map<DeviceTag, Member>()
-  /** All entrances, visible or not: what a device may write must not depend on who else forked. */
-  readonly #entrances = new Map<DeviceTag, { member: Member; entry: Entry }[]>()
-  readonly #isVisible: (entry: Entry) => boolean
+  readonly views: Views
   readonly #group: GroupId
-  readonly #verify: Verify
   readonly #sha256: Sha256
-  #created: CreateBody | undefined
+  readonly #verify: Verify
+  readonly #history: History
+  readonly #entrances = new Map<DeviceTag, MemberDevice[]>()
+  readonly #devicesOf = new Map<UserTag, DeviceTag[]>()
+  /** Who wrote a control event. */
+  readonly #authors = new Map<EventId, UserTag>()
+  readonly #inviteKeys = new Map<EventId, Uint8Array>()
+  readonly #noted = new Map<EventId, Noted>()
+  /** Whom somebody removed or demoted, and devices that were taken out, whether that counts or not. */
+  readonly #revoked = new Set<UserTag | DeviceTag>()
+  /** Of everything that was delivered: what an event's past resolves to. */
+  readonly #all: Resolver
+  readonly #removals: EventId[] = []
+  /** Of what counts: the same, unless somebody forked. */
+  #shown: Resolver
+  /** Control events that do not count. */
+  #discounted = new Set<EventId>()
+  #rebuilt = 0
+  /** forks.version that this goes by. */
+  #refreshedAt = 0
 
-  constructor(group: GroupId, sha256: Sha256, verify: Verify, isVisible: (entry: Entry) => boolean) {
+  constructor(group: GroupId, sha256: Sha256, verify: Verify, history: History) {
     this.#group = group
-    this.#isVisible = isVisible
     this.#sha256 = sha256
     this.#verify = verify
+    this.#history = history
+    this.#all = new Resolver(group)
+    this.#shown = this.#all
+    this.views = new Views((a, b) => this.#all.isBefore(a, b))
   }
 
-  /** UTF-8 name of the group; undefined until its first event is here. */
-  get groupName(): Uint8Array | undefined {
-    return this.#created?.groupName
+  /** Everybody who belongs to the group. */
+  get members(): ReadonlyMap<UserTag, Role> {
+    return this.#shown.members
+  }
+
+  /** What was decided so far, for whoever explains it. */
+  get resolver(): Resolver {
+    return this.#shown
+  }
+
+  /** Grows when something may count, or count no more, that did not before. */
+  get version(): string {
+    return `${this.#rebuilt}.${this.#shown.version}`
+  }
+
+  /** Who was named by an owner to become one, and is none yet. */
+  get successors(): ReadonlySet<UserTag> {
+    return new Set(this.#shown.namedSuccessors.map(({ successor }) => successor))
+  }
+
+  /** How many control events are here. */
+  get count(): number {
+    return this.#noted.size
+  }
+
+  /** The group's first event is here. */
+  get isFounded(): boolean {
+    return this.#noted.size > 0
   }
 
   /** Whether this device ever entered. */
@@ -117,70 +125,261 @@ export class Roster {
     return this.#entrances.has(tag)
   }
 
-  /** The key that must have signed an event; a control event that admits its own author brings the key along. */
+  device(tag: DeviceTag): MemberDevice | undefined {
+    return this.#entrances.get(tag)?.[0]
+  }
+
+  /** Devices of everybody who ever belonged to the group. */
+  *devices(): Generator<MemberDevice> {
+    for (const [first] of this.#entrances.values()) yield first!
+  }
+
+  /** Tags of all devices with which a person ever entered. */
+  devicesOf(user: UserTag): readonly DeviceTag[] {
+    return this.#devicesOf.get(user) ?? []
+  }
+
+  /** Whether a device belongs to the group now: its person does, and did not take it out. */
+  isActive(tag: DeviceTag): boolean {
+    const device = this.device(tag)
+    return device !== undefined && this.#shown.role(device.user) !== undefined && !this.isRemovedDevice(tag)
+  }
+
+  isRemovedDevice(tag: DeviceTag): boolean {
+    const user = this.device(tag)?.user
+    return user !== undefined && this.#shown.isRemovedDevice(user, tag)
+  }
+
+  /** The latest control event that counts and took a device, or its person, out of the group. */
+  removalOf(tag: DeviceTag): EventId | undefined {
+    const user = this.device(tag)?.user
+    const removals = this.#removals.filter((id) => {
+      const { change } = this.#noted.get(id)!.operation
+      const isAbout = change.kind === 'remove' ? change.target === user : 'device' in change && change.device === tag
+      return isAbout && this.#shown.has(id) && this.#shown.isEffective(id)
+    })
+    return removals.at(-1)
+  }
+
+  /** Who wrote a delivered control event. */
+  authorOf(control: EventId): UserTag | undefined {
+    return this.#authors.get(control)
+  }
+
+  /** All operations that count, in the order of delivery. */
+  *operations(): Generator<Operation> {
+    for (const { operation } of this.#noted.values()) if (!this.#discounted.has(operation.id)) yield operation
+  }
+
+  /**
+   * Whether somebody may know the secret of an epoch who should no longer: a removal that counts is not in the past of the
+   * event that began it, or that event does not count.
+   */
+  isExposed(founder: EventId): boolean {
+    const shown = this.#shown
+    if (!shown.has(founder) || !shown.isEffective(founder)) return true
+    return this.#removals.some(
+      (id) => shown.has(id) && shown.isEffective(id) && !shown.isBefore(id, founder),
+    )
+  }
+
+  /** Everybody who is a member, or was one, or at least has a device that tried to enter. */
+  everybody(): Iterable<UserTag> {
+    return new Set([...this.#devicesOf.keys(), ...this.#shown.people()])
+  }
+
+  /** The person that a delivered control event is about, if any. */
+  targetOf(control: EventId): UserTag | undefined {
+    const operation = this.#noted.get(control)?.operation
+    return operation && targetOf(operation)
+  }
+
+  /** How somebody went who was a member; undefined of whoever is one, or never was. */
+  wayOut(user: UserTag): 'left' | 'removed' | 'banned' | undefined {
+    return this.#shown.role(user) === undefined ? this.#shown.wayOut(user) : undefined
+  }
+
+  /** The public half of an invite's key, once the invite is here. */
+  inviteKey(invite: EventId): Uint8Array | undefined {
+    return this.#inviteKeys.get(invite)
+  }
+
+  /** Whether an invite that is here was taken back, or its maker may not invite any more; and until when it holds. */
+  inviteState(invite: EventId): { isRevoked: boolean; expiresMs: number } | undefined {
+    const operation = this.#noted.get(invite)?.operation
+    if (operation?.change.kind !== 'invite') return undefined
+    const { author, change } = operation
+    const isTakenBack = [...this.operations()].some(
+      (one) => one.change.kind === 'revoke' && one.change.invite === invite && this.#shown.isEffective(one.id),
+    )
+    const isBacked = mayInvite(this.#shown.role(author), change.role)
+    return { isRevoked: isTakenBack || !isBacked || !this.#shown.isEffective(invite), expiresMs: change.expiresMs }
+  }
+
+  /** What has been delivered of a person: the cut of a removal by somebody who accepts all of it. */
+  cutOf(user: UserTag): Cut {
+    const devices = this.devicesOf(user).slice(-MAX_CUT_DEVICES)
+    return new Map(
+      devices.map((tag) => [
+        tag,
+        { c: this.#history.chain(tag, 'c').length, m: this.#history.chain(tag, 'm').length },
+      ]),
+    )
+  }
+
+  /** The key that must have signed an event; one that admits its own author brings the key along. */
   keyOf(event: Event): Uint8Array | undefined {
-    const [entrance] = this.#entrances.get(event.tag) ?? []
-    if (entrance) return entrance.member.publicKey
-    const key =
-      event.kind === KIND.create
-        ? decodeCreate(event.body)?.publicKey
-        : event.kind === KIND.join
-          ? decodeJoin(event.body)?.publicKey
-          : undefined
+    const known = this.device(event.tag)
+    if (known) return known.publicKey
+    const key = isEntrance(event.kind) ? decodeBody(event)?.credentials?.deviceKey : undefined
     return key && deviceTag(key, this.#sha256) === event.tag ? key : undefined
   }
 
   /** Whether an event whose whole past has been delivered is one that its author may write; a reason if not. */
-  judge(event: Event): 'not-a-member' | 'bad-membership-proof' | undefined {
-    if (event.kind === KIND.create) {
-      const body = decodeCreate(event.body)
-      return event.id === this.#group && event.seq === 1 && body ? undefined : 'bad-membership-proof'
+  judge(event: Event, parents: readonly Entry[]): Judged | { reason: Reason } {
+    return chainOf(event.kind) === 'c' ? this.#judgeControl(event, parents) : this.#judgeMessage(event, parents)
+  }
+
+  #judgeMessage(event: Event, parents: readonly Entry[]): Judged | { reason: Reason } {
+    const { tag, kind, controlHeads } = event
+    let seen = controlHeads ? this.views.of(controlHeads) : this.views.none
+    for (const parent of parents) if (parent.seen) seen = this.views.join(seen, parent.seen)
+    const role = this.#roleOf(tag, seen)
+    if (role === undefined) return { reason: 'not-a-member' }
+    return role >= ROLE.member || kind === KIND.profile || kind === KIND.report ? { seen } : { reason: 'read-only' }
+  }
+
+  #judgeControl(event: Event, parents: readonly Entry[]): Judged | { reason: Reason } {
+    const { id, tag, kind, seq } = event
+    const body = decodeBody(event)
+    const operation = body && this.#operation(event, parents, body)
+    if (!operation) return { reason: 'bad-membership-proof' }
+    const { credentials, admission, change } = body
+    const known = this.device(tag)
+    if (credentials && known && !equalBytes(known.publicKey, credentials.deviceKey))
+      return { reason: 'bad-membership-proof' }
+    if (kind === KIND.create)
+      return id === this.#group && seq === 1 ? { body } : { reason: 'bad-membership-proof' }
+    if (admission && !this.#isAdmitted(event, credentials!, admission))
+      return { reason: 'bad-membership-proof' }
+    if (change.kind === 'join') return this.#all.wouldAllow(operation) ? { body } : { reason: 'not-admitted' }
+    const role = this.#all.roleAt(operation.parents, operation.author, tag)
+    return role === undefined ? { reason: 'not-a-member' } : { body }
+  }
+
+  /** undefined when the author does not follow from the event and its device's previous one. */
+  #operation({ id, tag, seq, hlc }: Event, parents: readonly Entry[], body: Body): Operation | undefined {
+    const earlier = seq > 1 ? this.#authors.get(parents[0]!.id) : undefined
+    const { credentials, change } = body
+    const certified = credentials && certifiedUser(credentials, tag, this.#sha256, this.#verify)
+    if (credentials && (certified === undefined || (earlier ?? certified) !== certified)) return undefined
+    const author = certified ?? earlier
+    if (author === undefined) return undefined
+    const ids = [...new Set(parents.map((parent) => parent.id))]
+    return { id, author, device: tag, seq, timeMs: hlcTimeMs(hlc), parents: ids, change }
+  }
+
+  /** A newcomer shows the invite's key, and that a member found the invite valid as far as the event cites. */
+  #isAdmitted({ controlHeads = [] }: Event, credentials: Credentials, admission: Admission): boolean {
+    const { invite, proof, voucher } = admission
+    const inviteKey = this.#inviteKeys.get(invite)
+    const voucherKey = this.device(voucher.device)?.publicKey
+    if (!inviteKey || !voucherKey) return false
+    const role = this.#roleOf(voucher.device, this.views.of(controlHeads))
+    const statement = voucherStatement(this.#group, invite, credentials, controlHeads)
+    return (
+      (role ?? -1) >= ROLE.member &&
+      this.#verify(proof, proofStatement(this.#group, invite, credentials), inviteKey) &&
+      this.#verify(voucher.signature, statement, voucherKey)
+    )
+  }
+
+  /** What a device may do, given these control events. A device that entered as several people, by forking, may the most. */
+  #roleOf(tag: DeviceTag, seen: Seen): Role | undefined {
+    if (seen.roles.has(tag)) return seen.roles.get(tag)
+    let role: Role | undefined
+    for (const { user, entrance } of this.#entrances.get(tag) ?? []) {
+      if (!seen.heads.some((head) => head === entrance || this.#all.isBefore(entrance, head))) continue
+      const given = this.#all.roleAt(seen.heads, user, tag)
+      if (given !== undefined) role = Math.max(role ?? 0, given)
     }
-    if (event.kind === KIND.join) {
-      const body = decodeJoin(event.body)
-      const statement = body && joinStatement(this.#group, body.publicKey)
-      return statement && this.#created && this.#verify(body.proof, statement, this.#created.inviteKey)
-        ? undefined
-        : 'bad-membership-proof'
-    }
-    return this.knows(event.tag) ? undefined : 'not-a-member'
+    seen.roles.set(tag, role)
+    return role
+  }
+
+  /** What the author of a delivered message was, in its past. */
+  roleIn({ tag, seen }: Entry): Role | undefined {
+    return seen && this.#roleOf(tag, seen)
   }
 
   /** Takes in a delivered control event that judge() let through. */
-  apply(event: Event, entry: Entry): void {
-    if (event.kind === KIND.create) this.#created = decodeCreate(event.body)!
-    if (event.kind !== KIND.create && event.kind !== KIND.join) return
-    const { publicKey, memberName } = event.kind === KIND.create ? this.#created! : decodeJoin(event.body)!
-    const { tag } = event
+  apply(event: Event, entry: Entry, parents: readonly Entry[], body: Body): void {
+    const operation = this.#operation(event, parents, body)!
+    this.#authors.set(event.id, operation.author)
+    if (body.inviteKey) this.#inviteKeys.set(event.id, body.inviteKey)
+    if (body.credentials) this.#enter(operation, body.credentials)
+    this.#noted.set(event.id, { operation, entry })
+    const { change } = operation
+    if (change.kind === 'role' || change.kind === 'remove') this.#revoked.add(change.target)
+    if (change.kind === 'removeDevice') this.#revoked.add(change.device)
+    if (change.kind === 'remove' || change.kind === 'removeDevice') this.#removals.push(event.id)
+    this.#all.add(operation)
+    if (this.#shown === this.#all) return
+    if (this.#history.forks.counts(entry)) this.#shown.add(operation)
+    else this.#discounted.add(event.id)
+  }
+
+  #enter({ id, device: tag, author: user }: Operation, { deviceKey, userKey }: Credentials): void {
     const entrances = this.#entrances.get(tag) ?? []
-    const [known] = entrances
-    if (known && !equalBytes(known.member.publicKey, publicKey)) return
-    const member = { tag, publicKey: publicKey.slice(), name: memberName.slice(), admittedBy: event.id }
-    this.#entrances.set(tag, [...entrances, { member, entry }])
-    this.#choose(tag)
+    if (entrances.some((known) => known.user === user)) return
+    const device = { tag, publicKey: deviceKey, user, userKey, entrance: id }
+    this.#entrances.set(tag, [...entrances, device])
+    const devices = this.#devicesOf.get(user)
+    if (devices) devices.push(tag)
+    else this.#devicesOf.set(user, [tag])
   }
 
-  /** Something became visible, or hidden. */
+  /** Whether an event that may be delivered lies beyond the cut of a revocation that it had not seen. */
+  isBeyondCut({ id, tag, kind, seq, seen }: Pick<Entry, 'id' | 'tag' | 'kind' | 'seq' | 'seen'>): boolean {
+    const user = this.device(tag)?.user
+    if (user === undefined || !(this.#revoked.has(user) || this.#revoked.has(tag))) return false
+    if (chainOf(kind) === 'm')
+      return this.#shown.isBeyondCut({ user, device: tag, seq, heads: seen?.heads ?? [] })
+    const by = this.#shown.has(id) ? this.#shown.cancelledBy(id) : []
+    return by.some((revocation) => this.#noted.get(revocation)!.operation.change.kind !== 'role')
+  }
+
+  /** Devices that may have events beyond a cut. */
+  *cutDevices(): Generator<DeviceTag> {
+    for (const { tag, user } of this.devices())
+      if (this.#revoked.has(user) || this.#revoked.has(tag)) yield tag
+  }
+
+  /** Something was found to be forked, or acknowledged: what counts may be something else now. */
   refresh(): void {
-    for (const tag of this.#entrances.keys()) this.#choose(tag)
+    const { forks } = this.#history
+    if (forks.version === this.#refreshedAt) return
+    this.#refreshedAt = forks.version
+    if (forks.tags.length === 0) return
+    const noted = [...this.#noted.values()]
+    const discounted = noted.flatMap(({ entry }) => (forks.counts(entry) ? [] : [entry.id]))
+    if (discounted.length === this.#discounted.size && discounted.every((id) => this.#discounted.has(id))) return
+    this.#discounted = new Set(discounted)
+    this.#rebuilt++
+    if (discounted.length === 0) {
+      this.#shown = this.#all
+      return
+    }
+    this.#shown = new Resolver(this.#group)
+    for (const operation of this.operations()) this.#shown.add(operation)
   }
 
-  /** The latest visible entrance of a device counts; of two that are equally late, the one with the smaller id. */
-  #choose(tag: DeviceTag): void {
-    const [latest] = this.#entrances
-      .get(tag)!
-      .filter(({ entry }) => this.#isVisible(entry))
-      .sort((a, b) => b.entry.seq - a.entry.seq || (a.entry.id < b.entry.id ? -1 : 1))
-    if (latest) this.members.set(tag, latest.member)
-    else this.members.delete(tag)
-  }
-
-  /** 32 bytes that are equal exactly when two rosters hold the same members under the same keys. */
+  /** 32 bytes that are equal exactly when two rosters hold the same members with the same roles on the same devices. */
   digest(): Uint8Array {
     const writer = new Writer()
-    for (const tag of [...this.members.keys()].sort()) {
-      const { publicKey, name } = this.members.get(tag)!
-      writer.hex(tag).bytes(publicKey).block(name)
+    for (const user of [...this.members.keys()].sort()) {
+      writer.hex(user).byte(this.members.get(user)!)
+      for (const tag of [...this.devicesOf(user)].sort()) if (this.isActive(tag)) writer.hex(tag)
     }
     return this.#sha256(writer.finish())
   }

@@ -63,11 +63,11 @@ export function eventsOf({ ranges, heads }: Missing, history: History): Entry[] 
   for (const { tag, chain, from, to } of ranges) {
     const last = Math.min(to, history.chain(tag, chain).length, from + share - 1)
     for (let seq = from; seq <= last; seq++)
-      for (const entry of history.all(tag, chain, seq)) if (history.forks.isVisible(entry)) found.add(entry)
+      for (const entry of history.all(tag, chain, seq)) if (history.forks.isKept(entry)) found.add(entry)
   }
   for (const id of heads) {
     const entry = history.get(id)
-    if (entry && chainOf(entry.kind) === 'c' && history.forks.isVisible(entry)) found.add(entry)
+    if (entry && chainOf(entry.kind) === 'c' && history.forks.isKept(entry)) found.add(entry)
   }
   return [...found].sort((a, b) => a.n - b.n).slice(0, MAX_MISSING_EVENTS)
 }

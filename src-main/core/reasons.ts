@@ -9,6 +9,9 @@ export type Reason =
   | 'clock-not-growing'
   | 'bad-control-head'
   | 'not-a-member'
+  | 'not-admitted'
+  | 'read-only'
+  | 'cut-off'
   | 'bad-membership-proof'
   | 'unknown-device'
   | 'buffer-full'
@@ -21,6 +24,7 @@ const PROVABLE: ReadonlySet<Reason> = new Set(['oversized', 'unknown-version', '
 /** Reasons that lie with this device and this moment: an honest neighbour hands over such events too. */
 const PASSING: ReadonlySet<Reason> = new Set([
   'forked-device',
+  'cut-off',
   'unknown-device',
   'buffer-full',
   'too-far-ahead',

@@ -12,11 +12,12 @@
 import type { DeviceTag } from '../api/contract.ts'
 import { concat, equalBytes, toHex } from './bytes.ts'
 import type { CatchUp, Outcome, Slice } from './catch-up.ts'
-import { Comparison, type Tip } from './difference.ts'
+import { Comparison, type Summary, type Tip } from './difference.ts'
 import type { Sha256 } from './event.ts'
 import type { Entry, History } from './history.ts'
 import { MAX_ADDRESSES, MAX_WINDOW_EVENTS, SLICE_EVENTS } from './limits.ts'
 import { newest, Offer, type Portion } from './offer.ts'
+import type { SharedSecret } from './secrets/epochs.ts'
 import { encodeFrame, type Frame, type Hello, type Want } from './sync.ts'
 
 export type SyncEffect =
@@ -29,6 +30,7 @@ export type SyncEffect =
   | { type: 'receive'; part: Part }
   | { type: 'window'; events: Uint8Array[] }
   | { type: 'addresses'; addresses: Uint8Array[] }
+  | { type: 'secrets'; secrets: SharedSecret[] }
   | { type: 'forkSuspected'; tag: DeviceTag }
   | { type: 'peerClock'; wallClockMs: number; incarnation: Uint8Array }
   /**
@@ -67,6 +69,7 @@ export class SyncSession {
   #isGreeted = false
   #comparison: Comparison | undefined
   #theirForks: ReadonlySet<DeviceTag> | undefined
+  #theirSummary: Summary | undefined
   #offer: Offer | undefined
   #isPlanKnown = false
   /** What the peer was asked for last, and how much of it is still to come; undefined before it has told. */
@@ -105,9 +108,13 @@ export class SyncSession {
         if (this.#theirForks || this.#offer) return UNEXPECTED
         this.#theirForks = new Set(frame.tags)
         return []
+      case 'summary':
+        if (this.#theirSummary || !this.#comparison) return UNEXPECTED
+        this.#theirSummary = frame.buckets
+        return [{ type: 'send', frame: { type: 'clock', tips: this.#comparison.tips(frame.buckets) } }]
       case 'clock':
-        if (this.#offer || !this.#comparison) return UNEXPECTED
-        return this.#compare(frame.tips, this.#comparison)
+        if (this.#offer || !this.#comparison || !this.#theirSummary) return UNEXPECTED
+        return this.#compare(this.#comparison, this.#theirSummary, frame.tips)
       case 'plan':
         if (this.#isPlanKnown || this.#isOver || !this.#comparison) return UNEXPECTED
         this.#isPlanKnown = true
@@ -132,7 +139,11 @@ export class SyncSession {
         this.#endReceived = true
         // Whoever wants nothing before it has told what it has, has nothing.
         return this.#isOver ? [this.#finish(this.#isOver)] : this.#isPlanKnown ? [] : this.#end(true)
+      case 'secrets':
+        return [frame]
       case 'ask':
+      case 'enter':
+      case 'voucher':
         return UNEXPECTED
     }
   }
@@ -174,15 +185,15 @@ export class SyncSession {
     if (equalBytes(theirs.digest, this.#hello.digest)) return [...effects, ...this.#end(true)]
     const hellos = [this.#hello, theirs].map((hello) => encodeFrame({ type: 'hello', ...hello }))
     const [first, second] = hellos.sort((a, b) => (toHex(a) < toHex(b) ? -1 : 1))
-    this.#comparison = new Comparison(this.#history, this.#sha256(concat([first!, second!])))
+    this.#comparison = new Comparison(this.#history, this.#sha256, this.#sha256(concat([first!, second!])))
     const { tags } = this.#history.forks
     if (tags.length > 0) effects.push({ type: 'send', frame: { type: 'forks', tags } })
-    return [...effects, { type: 'send', frame: { type: 'clock', tips: this.#comparison.tips() } }]
+    return [...effects, { type: 'send', frame: { type: 'summary', buckets: this.#comparison.summary } }]
   }
 
-  #compare(tips: Tip[], comparison: Comparison): SyncEffect[] {
+  #compare(comparison: Comparison, summary: Summary, tips: readonly Tip[]): SyncEffect[] {
     const theirForks = this.#theirForks ?? new Set()
-    const difference = comparison.missing(tips, theirForks)
+    const difference = comparison.missing(summary, tips, theirForks)
     const proofs = this.#history.forks.tags.filter((tag) => !theirForks.has(tag))
     this.#offer = new Offer(difference, proofs)
     return [

@@ -1,10 +1,13 @@
 /**
  * The frames of sync, byte by byte. A session (core/sync-session.ts) runs over one stream; both sides say the same:
  *
- *     HELLO     proof, store incarnation, wall clock, digest        one round trip when the digests are equal
+ *     HELLO     proof, credential, store incarnation, wall clock, digest   one round trip when the digests are equal
+ *     REFUSE    why not, and to whoever was removed the event that did it   instead of HELLO; nothing follows
+ *     SECRETS   of epochs, to a device of a member
  *     ADDRESSES where other members may be reached
  *     FORKS     devices that are known to have forked; left out when there are none
- *     CLOCK     per device: how far, and 4 bytes of the tip's id
+ *     SUMMARY   4 bytes of a hash over the tips of each 256th of the devices
+ *     CLOCK     per device of those that differ: how far, and 4 bytes of the tip's id
  *     PLAN      what the other side lacks, in slices by date        control events come first, as one slice
  *     WANT      a slice, and how many events of it at least         answered by COUNT, then EVENTS as many as promised
  *     NEWEST    the last screens, for the eye                       answered by WINDOW, once per session
@@ -13,16 +16,22 @@
  * What waits for something that is missing asks for that alone (core/missing.ts):
  *
  *     ASK       proof, ranges of places, ids of control events      answered by EVENTS, END
+ *
+ * Whoever has an invite and has caught up asks for a voucher (messenger/admission.ts):
+ *
+ *     ENTER     proof, credential, control heads                    answered by VOUCHER or REFUSE
  */
 import type { DeviceTag, EventId } from '../api/contract.ts'
 import { Reader, toHex, Writer } from './bytes.ts'
-import type { Tip } from './difference.ts'
+import type { Summary, Tip } from './difference.ts'
 import type { Chain } from './event.ts'
 import type { Hlc } from './hlc.ts'
 import {
   MAX_ADDRESS_SIZE_BYTES,
   MAX_ADDRESSES,
   MAX_CLOCK_TIPS,
+  MAX_CONTROL_HEADS,
+  MAX_CREDENTIAL_SIZE_BYTES,
   MAX_EVENT_SIZE_BYTES,
   MAX_FORKS_LISTED,
   MAX_MISSING_HEADS,
@@ -31,10 +40,13 @@ import {
   MAX_WINDOW_EVENTS,
 } from './limits.ts'
 import type { Missing, Range } from './missing.ts'
+import { decodeSecrets, encodeSecrets, type SharedSecret } from './secrets/epochs.ts'
 
 export interface Hello {
-  /** Shows that the sender holds the group's secret; who checks it is up to the caller. 32 bytes. */
+  /** Names the group to whoever knows it, and to nobody else; who checks it is up to the caller. 32 bytes. */
   proof: Uint8Array
+  /** Shows that the sender belongs to the group, or may enter: messenger/admission.ts. */
+  credential: Uint8Array
   /** Random name of the sender's store, 8 bytes: another one on the same device means that it was lost or restored. */
   incarnation: Uint8Array
   wallClockMs: number
@@ -60,9 +72,13 @@ export interface Want {
 
 export type Frame =
   | ({ type: 'hello' } & Hello)
-  | { type: 'refuse' }
+  | { type: 'refuse'; reason: number; event: Uint8Array }
+  | { type: 'secrets'; secrets: SharedSecret[] }
+  | { type: 'enter'; proof: Uint8Array; credential: Uint8Array; heads: EventId[] }
+  | { type: 'voucher'; signature: Uint8Array }
   | { type: 'addresses'; addresses: Uint8Array[] }
   | { type: 'forks'; tags: DeviceTag[] }
+  | { type: 'summary'; buckets: Summary }
   | { type: 'clock'; tips: Tip[] }
   | ({ type: 'plan' } & Plan)
   | ({ type: 'want' } & Want)
@@ -87,7 +103,13 @@ const TYPE = {
   count: 11,
   newest: 12,
   window: 13,
+  summary: 14,
+  secrets: 15,
+  enter: 16,
+  voucher: 17,
 } as const
+/** More than MAX_SECRETS_PER_FRAME need. */
+const MAX_SECRETS_SIZE_BYTES = 4_096
 const CHAINS: readonly Chain[] = ['m', 'c']
 
 export function encodeFrame(frame: Frame): Uint8Array {
@@ -95,9 +117,14 @@ export function encodeFrame(frame: Frame): Uint8Array {
   if (frame.type === 'hello')
     writer
       .bytes(frame.proof)
+      .block(frame.credential)
       .bytes(frame.incarnation)
       .varint(Math.max(0, Math.floor(frame.wallClockMs)))
       .bytes(frame.digest)
+  else if (frame.type === 'refuse') writer.byte(frame.reason).block(frame.event)
+  else if (frame.type === 'secrets') writer.block(encodeSecrets(frame.secrets))
+  else if (frame.type === 'enter') writeIds(writer.bytes(frame.proof).block(frame.credential), frame.heads)
+  else if (frame.type === 'voucher') writer.bytes(frame.signature)
   else if (frame.type === 'addresses') writeBlocks(writer, frame.addresses)
   else if (frame.type === 'events' || frame.type === 'window') writeBlocks(writer, frame.events)
   else if (frame.type === 'count') writer.varint(frame.count)
@@ -110,6 +137,9 @@ export function encodeFrame(frame: Frame): Uint8Array {
   } else if (frame.type === 'forks') {
     writer.varint(frame.tags.length)
     for (const tag of frame.tags) writer.hex(tag)
+  } else if (frame.type === 'summary') {
+    writer.varint(frame.buckets.size)
+    for (const [number, fingerprint] of frame.buckets) writer.byte(number).uint32(fingerprint)
   } else if (frame.type === 'clock') {
     writer.varint(frame.tips.length)
     for (const tip of frame.tips)
@@ -118,8 +148,7 @@ export function encodeFrame(frame: Frame): Uint8Array {
     writer.bytes(frame.proof).varint(frame.ranges.length)
     for (const { tag, chain, from, to } of frame.ranges)
       writer.hex(tag).byte(CHAINS.indexOf(chain)).varint(from).varint(to)
-    writer.varint(frame.heads.length)
-    for (const id of frame.heads) writer.hex(id)
+    writeIds(writer, frame.heads)
   }
   return writer.finish()
 }
@@ -150,16 +179,32 @@ function readFrame(reader: Reader): Frame | undefined {
       return {
         type: 'hello',
         proof: reader.bytes(32),
+        credential: reader.block(MAX_CREDENTIAL_SIZE_BYTES).slice(),
         incarnation: reader.bytes(8),
         wallClockMs: reader.varint(),
         digest: reader.bytes(32),
       }
     case TYPE.refuse:
-      return { type: 'refuse' }
+      return { type: 'refuse', reason: reader.byte(), event: reader.block(MAX_EVENT_SIZE_BYTES).slice() }
+    case TYPE.secrets: {
+      const secrets = decodeSecrets(reader.block(MAX_SECRETS_SIZE_BYTES))
+      return secrets && { type: 'secrets', secrets }
+    }
+    case TYPE.enter:
+      return {
+        type: 'enter',
+        proof: reader.bytes(32),
+        credential: reader.block(MAX_CREDENTIAL_SIZE_BYTES).slice(),
+        heads: readIds(reader, MAX_CONTROL_HEADS),
+      }
+    case TYPE.voucher:
+      return { type: 'voucher', signature: reader.bytes(64).slice() }
     case TYPE.addresses:
       return { type: 'addresses', addresses: readBlocks(reader, MAX_ADDRESSES, MAX_ADDRESS_SIZE_BYTES) }
     case TYPE.forks:
       return readForks(reader)
+    case TYPE.summary:
+      return readSummary(reader)
     case TYPE.clock:
       return readClock(reader)
     case TYPE.plan:
@@ -191,6 +236,17 @@ function readForks(reader: Reader): Frame {
   for (let count = reader.varint(MAX_FORKS_LISTED); count > 0 && !reader.failed; count--)
     tags.push(reader.hex(8))
   return { type: 'forks', tags }
+}
+
+function readSummary(reader: Reader): Frame | undefined {
+  const buckets = new Map<number, number>()
+  for (let count = reader.varint(256), last = -1; count > 0 && !reader.failed; count--) {
+    const [number, fingerprint] = [reader.byte(), reader.uint32()]
+    if (number <= last) return undefined
+    buckets.set(number, fingerprint)
+    last = number
+  }
+  return { type: 'summary', buckets }
 }
 
 function readClock(reader: Reader): Frame | undefined {
@@ -233,10 +289,18 @@ function readAsk(reader: Reader): Frame | undefined {
     if (!chain || from === 0 || to < from) return undefined
     ranges.push({ tag, chain, from, to })
   }
-  const heads: EventId[] = []
-  for (let count = reader.varint(MAX_MISSING_HEADS); count > 0 && !reader.failed; count--)
-    heads.push(reader.hex(32))
-  return { type: 'ask', proof, ranges, heads }
+  return { type: 'ask', proof, ranges, heads: readIds(reader, MAX_MISSING_HEADS) }
+}
+
+function writeIds(writer: Writer, ids: readonly EventId[]): void {
+  writer.varint(ids.length)
+  for (const id of ids) writer.hex(id)
+}
+
+function readIds(reader: Reader, maxCount: number): EventId[] {
+  const ids: EventId[] = []
+  for (let count = reader.varint(maxCount); count > 0 && !reader.failed; count--) ids.push(reader.hex(32))
+  return ids
 }
 
 function writeBlocks(writer: Writer, blocks: readonly Uint8Array[]): void {

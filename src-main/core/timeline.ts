@@ -24,7 +24,22 @@ export function timelineKey({
 /** Length of every timeline key, in hex digits. */
 export const TIMELINE_KEY_LENGTH = 48
 
+const SHOWN: ReadonlySet<number> = new Set([
+  KIND.message,
+  KIND.notice,
+  KIND.settings,
+  KIND.create,
+  KIND.join,
+  KIND.add,
+  KIND.enter,
+  KIND.role,
+  KIND.remove,
+  KIND.removeDevice,
+  KIND.successor,
+  KIND.succeed,
+])
+
 /** The body kinds whose events are shown in the timeline; the rest changes what is shown. */
 export function isShown(kind: number): boolean {
-  return kind === KIND.message || kind === KIND.notice || kind === KIND.create || kind === KIND.join
+  return SHOWN.has(kind)
 }

@@ -7,6 +7,7 @@
  */
 import type { EventId } from '../api/contract.ts'
 import type { Engine, Examined } from '../core/engine.ts'
+import type { Event } from '../core/event.ts'
 import { MAX_ARRIVING_SIZE_BYTES } from '../core/limits.ts'
 import type { Verifier } from '../crypto/verifier.ts'
 
@@ -34,10 +35,13 @@ export class Arrivals {
   }
 
   /** Calls take when everything before it was taken. Fails as Verifier.verify() and as take do. */
-  add<T>(events: readonly Uint8Array[], take: (arrivals: Arrival[]) => T): Promise<T> {
-    const sizeBytes = events.reduce((sum, { length }) => sum + length, 0)
+  add<T>(events: readonly (Uint8Array | Event)[], take: (arrivals: Arrival[]) => T): Promise<T> {
+    const arrivals = events.map((event) => ({
+      bytes: 'id' in event ? event.bytes : event,
+      examined: this.#engine.examine(event),
+    }))
+    const sizeBytes = arrivals.reduce((sum, { bytes }) => sum + bytes.length, 0)
     this.#sizeBytes += sizeBytes
-    const arrivals = events.map((bytes) => ({ bytes, examined: this.#engine.examine(bytes) }))
     const { ids, verified } = this.#verify(arrivals)
     const taken = this.#last
       .then(() => verified)

@@ -4,7 +4,7 @@
  */
 import { decode, encode } from 'cborg'
 import * as v from 'valibot'
-import type { EventId } from '../api/contract.ts'
+import type { EventId, HistoryPolicy } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
 import { fromHex, toHex } from '../core/bytes.ts'
 import { KIND } from '../core/event.ts'
@@ -13,6 +13,9 @@ import { MAX_BODY_SIZE_BYTES } from '../core/limits.ts'
 export const MAX_TEXT_SIZE_BYTES = 40_000
 export const MAX_EMOJI_SIZE_BYTES = 32
 export const MAX_NAME_LENGTH = 64
+export const MAX_DESCRIPTION_LENGTH = 1_000
+export const MAX_REASON_LENGTH = 500
+export const MAX_PICTURE_SIZE_BYTES = 24 * 1024
 
 export interface MessageContent {
   text: string
@@ -27,6 +30,25 @@ export interface ReactionContent {
   target: EventId
   emoji: string
   on: boolean
+}
+
+/** What a person says of itself; only what changed. An empty picture takes it away. */
+export interface ProfileContent {
+  name?: string | undefined
+  picture?: Uint8Array | undefined
+}
+
+/** What an admin says of the group; only what changed. */
+export interface SettingsContent {
+  name?: string | undefined
+  description?: string | undefined
+  picture?: Uint8Array | undefined
+  history?: HistoryPolicy | undefined
+}
+
+export interface ReportContent {
+  target: EventId
+  reason: string
 }
 
 /** An event, as far as its content goes. */
@@ -50,6 +72,23 @@ const Reaction = v.strictObject({
   emoji: v.pipe(v.string(), v.minLength(1), v.maxBytes(MAX_EMOJI_SIZE_BYTES)),
   on: v.boolean(),
 })
+const Name = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_NAME_LENGTH))
+const PictureBytes = v.custom<Uint8Array>(
+  (value) =>
+    value instanceof Uint8Array &&
+    (value.length === 0 || (value.length <= MAX_PICTURE_SIZE_BYTES && pictureType(value) !== undefined)),
+)
+const Profile = v.strictObject({ name: v.optional(Name), picture: v.optional(PictureBytes) })
+const Settings = v.strictObject({
+  name: v.optional(Name),
+  description: v.optional(v.pipe(v.string(), v.maxLength(MAX_DESCRIPTION_LENGTH))),
+  picture: v.optional(PictureBytes),
+  history: v.optional(v.picklist(['all', 'from-joining'])),
+})
+const Report = v.strictObject({
+  target: Id,
+  reason: v.pipe(v.string(), v.maxLength(MAX_REASON_LENGTH)),
+})
 
 /** Body of a message or notice. Fails with AppError MESSAGE_TOO_LONG. */
 export function encodeMessage({ text, replyTo, author, line }: MessageContent): Uint8Array {
@@ -68,6 +107,19 @@ export function encodeReaction({ target, emoji, on }: ReactionContent): Uint8Arr
   return encode({ target: fromHex(target), emoji, on })
 }
 
+/** TypeError when something is out of its limits: whoever calls has checked that. */
+export function encodeProfile(profile: ProfileContent): Uint8Array {
+  return encode(v.parse(Profile, present(profile)))
+}
+
+export function encodeSettings(settings: SettingsContent): Uint8Array {
+  return encode(v.parse(Settings, present(settings)))
+}
+
+export function encodeReport({ target, reason }: ReportContent): Uint8Array {
+  return encode({ target: fromHex(target), reason })
+}
+
 /** undefined when the body is of another kind or version, or not well-formed. */
 export function decodeMessage(event: Body): MessageContent | undefined {
   return event.kind === KIND.message || event.kind === KIND.notice
@@ -79,13 +131,38 @@ export function decodeReaction(event: Body): ReactionContent | undefined {
   return event.kind === KIND.reaction ? (parsed(Reaction, event) as ReactionContent | undefined) : undefined
 }
 
-/** A name as a peer wrote it, safe to show: valid text, one line, bounded. */
-export function readableName(bytes: Uint8Array): string {
-  const text = new TextDecoder()
-    .decode(bytes)
-    .replace(/\p{C}+/gu, ' ')
-    .trim()
+export function decodeProfile(event: Body): ProfileContent | undefined {
+  return event.kind === KIND.profile ? (parsed(Profile, event) as ProfileContent | undefined) : undefined
+}
+
+export function decodeSettings(event: Body): SettingsContent | undefined {
+  return event.kind === KIND.settings ? (parsed(Settings, event) as SettingsContent | undefined) : undefined
+}
+
+export function decodeReport(event: Body): ReportContent | undefined {
+  return event.kind === KIND.report ? (parsed(Report, event) as ReportContent | undefined) : undefined
+}
+
+/** A name as a peer wrote it, safe to show: one line, bounded. */
+export function readableName(name: string): string {
+  const text = name.replace(/\p{C}+/gu, ' ').trim()
   return text.slice(0, MAX_NAME_LENGTH) || '?'
+}
+
+/** The type of a picture, by its first bytes; undefined when it is none that a window shows. */
+export function pictureType(bytes: Uint8Array): 'image/png' | 'image/jpeg' | 'image/webp' | undefined {
+  const begins = (at: number, ...expected: number[]) => expected.every((byte, i) => bytes[at + i] === byte)
+  if (begins(0, 0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)) return 'image/png'
+  if (begins(0, 0xff, 0xd8, 0xff)) return 'image/jpeg'
+  if (begins(0, 0x52, 0x49, 0x46, 0x46) && begins(8, 0x57, 0x45, 0x42, 0x50)) return 'image/webp'
+  return undefined
+}
+
+/** Without what is undefined, which CBOR would write down. */
+function present<T extends object>(content: T): Partial<T> {
+  return Object.fromEntries(
+    Object.entries(content).filter(([, value]) => value !== undefined),
+  ) as Partial<T>
 }
 
 /** Several places ask the same event what it says. */

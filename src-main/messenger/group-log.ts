@@ -13,7 +13,7 @@ import { AppError } from '../api/errors.ts'
 import { Engine, type Effect, type EngineParts, type Moment, type Proof } from '../core/engine.ts'
 import { chainOf, decodeEvent, KIND, orderingBytes, type Event } from '../core/event.ts'
 import type { Entry } from '../core/history.ts'
-import { groupNameOf } from '../core/members.ts'
+import type { UserTag } from '../core/control/operation.ts'
 import { isPassing, isProvablyBad, type Reason } from '../core/reasons.ts'
 import { decodeEvents, encodeEvents } from '../core/sync.ts'
 import { isShown, timelineKey } from '../core/timeline.ts'
@@ -24,7 +24,7 @@ import {
   encodeN,
   eventKey,
   forkKey,
-  memberKey,
+  personKey,
   reactionKey,
   stateKey,
   timelineIndexKey,
@@ -32,15 +32,23 @@ import {
 import type { Storage } from '../storage/storage.ts'
 import { Arrivals, type Arrival } from './arrivals.ts'
 import { decodeReaction } from './content.ts'
+import { isParticular, Particulars, type Settings } from './particulars.ts'
 import {
   answeredBy,
-  memberOf,
-  memberRow,
+  deviceOf,
+  deviceRow,
+  NO_SETTINGS,
+  personOf,
+  personRow,
   placeRow,
   reactionRow,
-  readMembers,
+  readDevices,
+  readPeople,
+  readSettings,
+  settingsRow,
   shownInPlaceOf,
-  type ListedMember,
+  type ListedDevice,
+  type ListedPerson,
   type Row,
 } from './records.ts'
 import { damaged, Restoring } from './restoring.ts'
@@ -77,10 +85,17 @@ export interface Delivered {
 }
 
 export interface GroupLogEvents {
+  /** Delivered, or found in the log when it was opened: before anything is written. */
+  onControl(event: Event): void
   /** Written; in delivery order. Only what is visible. */
   onDelivered(delivered: Delivered[]): void
   /** Delivered before, and visible no longer. */
   onHidden(entries: Entry[]): void
+  /**
+   * Written: who belongs to the group, what somebody is called or may do, or what the group is called. isRenamed: somebody
+   * is called otherwise than what is on screens.
+   */
+  onPeople(isRenamed: boolean): void
   /** Written: the proof that a device forked, as it is to be handed on. */
   onFork(proof: Event[]): void
   /** This device's key signed an event that its store lacks. */
@@ -99,7 +114,9 @@ interface Batch {
   delivered: { event: Event; entry: Entry }[]
   /** What the records hold from now on; undefined for nothing. */
   timeline: Map<TimelineKey, Entry | undefined>
-  members: Map<DeviceTag, ListedMember | undefined>
+  devices: Map<DeviceTag, ListedDevice>
+  people: Map<UserTag, ListedPerson | undefined>
+  settings: Settings | undefined
   /** Whether they are visible from now on. */
   reactions: Map<Entry, boolean>
   /** To be announced: what was delivered, or became visible. */
@@ -114,6 +131,7 @@ const EVENTS_PER_READ = 64
 
 export class GroupLog {
   readonly engine: Engine
+  readonly particulars: Particulars
   readonly group: GroupId
   readonly arrivals: Arrivals
   readonly #parts: GroupLogParts
@@ -128,15 +146,17 @@ export class GroupLog {
   #isRestored = false
   /** How many events are on the disk: the n of the last one. */
   length = 0
-  /** UTF-8; undefined until the first event is here. */
-  groupName: Uint8Array | undefined
-  #members = new Map<DeviceTag, ListedMember>()
+  /** What the group is called, as on the disk. */
+  settings: Settings = NO_SETTINGS
+  #devices = new Map<DeviceTag, ListedDevice>()
+  #people = new Map<UserTag, ListedPerson>()
   /** Sums over all delivered events. */
   metadataBytes = 0
   eventBytes = 0
 
   private constructor(parts: GroupLogParts, storage: Storage, events: GroupLogEvents) {
     this.engine = new Engine(parts)
+    this.particulars = new Particulars(this.engine)
     this.arrivals = new Arrivals(this.engine, parts.verifier)
     this.group = parts.group
     this.#parts = parts
@@ -145,14 +165,19 @@ export class GroupLog {
     this.restored.catch(() => {})
   }
 
-  /** What there is to read at once. Fails with AppError STORE_CORRUPT when the first event cannot be read. */
+  /** What there is to read at once. */
   static async open(parts: GroupLogParts, storage: Storage, events: GroupLogEvents): Promise<GroupLog> {
     const log = new GroupLog(parts, storage, events)
     const state = await storage.get(stateKey(parts.group))
     if (state !== undefined) log.length = decodeN(state)
-    if (log.length > 0) log.groupName = groupNameOf(await log.read(1))
-    log.#members = await readMembers(storage, parts.group)
+    await log.#readRecords()
     return log
+  }
+
+  async #readRecords(): Promise<void> {
+    this.#devices = await readDevices(this.#storage, this.group)
+    this.#people = await readPeople(this.#storage, this.group)
+    this.settings = await readSettings(this.#storage, this.group)
   }
 
   /**
@@ -165,17 +190,17 @@ export class GroupLog {
   }
 
   async #restore(time: Time): Promise<boolean> {
-    const { engine, group, length } = this
+    const { engine, particulars, group, length } = this
     const restoring = new Restoring({
-      ...{ engine, group, time },
+      ...{ engine, particulars, group, time },
       storage: this.#storage,
       total: length,
       signal: this.#closing.signal,
-      onEvent: (event) => this.#measure(event),
+      onEvent: (event) => this.#notice(event),
     })
     try {
       const isRepaired = await restoring.run()
-      if (isRepaired) this.#members = await readMembers(this.#storage, group)
+      if (isRepaired) await this.#readRecords()
       this.#isRestored = true
       this.#restored.resolve()
       return isRepaired
@@ -191,9 +216,14 @@ export class GroupLog {
     return this.#restored.promise
   }
 
-  /** The list of people, as on the disk. */
-  get members(): ReadonlyMap<DeviceTag, ListedMember> {
-    return this.#members
+  /** All devices that ever entered, as on the disk. */
+  get devices(): ReadonlyMap<DeviceTag, ListedDevice> {
+    return this.#devices
+  }
+
+  /** Members and former members, as on the disk. */
+  get people(): ReadonlyMap<UserTag, ListedPerson> {
+    return this.#people
   }
 
   /** How many events have been rebuilt, while that goes on. */
@@ -212,10 +242,10 @@ export class GroupLog {
   }
 
   /**
-   * Takes in events of a neighbour, once their signatures are verified; now is asked at their turn. Fails with AppError
-   * STORE_FAILED after a failed write, and CLOSED while the app is closing.
+   * Takes in events of a neighbour, as bytes or decoded, once their signatures are verified; now is asked at their turn.
+   * Fails with AppError STORE_FAILED after a failed write, and CLOSED while the app is closing.
    */
-  receive(events: readonly Uint8Array[], from: string, now: () => Moment): Promise<Taken> {
+  receive(events: readonly (Uint8Array | Event)[], from: string, now: () => Moment): Promise<Taken> {
     this.#demandRestored()
     return this.arrivals.add(events, (arrivals) => this.#take(arrivals, from, now()))
   }
@@ -233,10 +263,10 @@ export class GroupLog {
         if (effect.type === 'fork' || effect.type === 'show') isNews = true
         // What was refused a moment ago, as an event, was the first half of the proof.
         if (effect.type === 'fork' && 'bytes' in effect.proof[0]) counts.refused--
-        // What a forked device goes on to write is not handed on.
+        // What a forked device goes on to write is not handed on, nor what lies beyond a cut.
         if (
-          (effect.type === 'deliver' || effect.type === 'wait') &&
-          !this.engine.history.forks.has(effect.event.tag)
+          (effect.type === 'deliver' && this.engine.history.forks.stands(effect.entry)) ||
+          (effect.type === 'wait' && !this.engine.history.forks.isSuspect(effect.event.tag))
         ) {
           isNews = true
           news.push(effect.event.tag)
@@ -324,7 +354,8 @@ export class GroupLog {
     for (const effect of effects) {
       if (effect.type === 'deliver') {
         const { event, entry } = effect
-        this.#measure(event)
+        this.#notice(event)
+        this.particulars.note(event, entry)
         written = this.#enqueue((batch) => {
           batch.delivered.push({ event, entry })
           batch.durable ||= event.tag === this.#parts.self
@@ -338,14 +369,20 @@ export class GroupLog {
           const { tag, proof, hidden } = effect
           batch.proofs.push({ tag, proof })
           batch.hidden.push(...hidden)
-          batch.members.set(tag, memberOf(this.engine, tag))
-          for (const entry of hidden) this.#note(batch, entry)
+          this.#noteDevice(batch, tag)
+          this.#noteChanged(batch, hidden)
         })
       else if (effect.type === 'show')
         written = this.#enqueue((batch) => {
           batch.visible.push(...effect.entries)
-          for (const entry of effect.entries) this.#note(batch, entry)
+          this.#noteChanged(batch, effect.entries)
         })
+      else if (effect.type === 'hide')
+        written = this.#enqueue((batch) => {
+          batch.hidden.push(...effect.entries)
+          this.#noteChanged(batch, effect.entries)
+        })
+      else if (effect.type === 'members') written = this.#enqueue((batch) => this.#noteEverybody(batch))
       else if (effect.type === 'duplicate') this.#events.onDuplicate()
       else if (effect.type === 'refuse') this.#events.onRefused(effect.reason, effect.from)
       else if (effect.type === 'ownUnknown') this.#events.onOwnUnknown()
@@ -360,14 +397,43 @@ export class GroupLog {
     const { engine } = this
     if (isShown(entry.kind)) batch.timeline.set(timelineKey(entry), shownInPlaceOf(engine, entry))
     if (entry.kind === KIND.reaction) batch.reactions.set(entry, engine.history.forks.isVisible(entry))
-    if (chainOf(entry.kind) === 'c') batch.members.set(entry.tag, memberOf(engine, entry.tag))
+    if (chainOf(entry.kind) !== 'c' && !isParticular(entry.kind)) return
+    this.#noteDevice(batch, entry.tag)
+    const target = engine.roster.targetOf(entry.id)
+    if (target !== undefined) this.#notePerson(batch, target)
+    if (entry.kind === KIND.settings) batch.settings = this.particulars.settings
+  }
+
+  /** These are shown from now on, or not any more. */
+  #noteChanged(batch: Batch, entries: readonly Entry[]): void {
+    const isFolded = entries.some(({ kind }) => isParticular(kind))
+    if (isFolded) this.particulars.foldAgain()
+    for (const entry of entries) this.#note(batch, entry)
+    if (isFolded) batch.settings = this.particulars.settings
+  }
+
+  #noteDevice(batch: Batch, tag: DeviceTag): void {
+    const user = this.engine.roster.device(tag)?.user
+    if (user !== undefined) this.#notePerson(batch, user)
+  }
+
+  /** With all of their devices. */
+  #notePerson(batch: Batch, user: UserTag): void {
+    batch.people.set(user, personOf(this.engine, this.particulars, user))
+    for (const tag of this.engine.roster.devicesOf(user)) batch.devices.set(tag, deviceOf(this.engine, tag)!)
+  }
+
+  #noteEverybody(batch: Batch): void {
+    for (const user of this.engine.roster.everybody()) this.#notePerson(batch, user)
   }
 
   #enqueue(put: (batch: Batch) => void): Promise<void> {
     this.#next ??= {
       delivered: [],
       timeline: new Map(),
-      members: new Map(),
+      devices: new Map(),
+      people: new Map(),
+      settings: undefined,
       reactions: new Map(),
       visible: [],
       hidden: [],
@@ -400,9 +466,11 @@ export class GroupLog {
           batch.visible.map(async (entry) => this.#delivered(await eventOf(entry), entry)),
         )
         await this.#storage.write({ put, remove }, { durable })
+        const isRenamed = this.#isRenamed(batch)
         this.#noteWritten(batch)
         if (visible.length > 0) this.#events.onDelivered(visible)
         if (batch.hidden.length > 0) this.#events.onHidden(batch.hidden)
+        if (batch.people.size > 0 || batch.settings) this.#events.onPeople(isRenamed)
         for (const { proof } of proofs) this.#events.onFork(proof)
         written.resolve()
       } catch (error) {
@@ -430,7 +498,7 @@ export class GroupLog {
   }
 
   async #rows(
-    { delivered, timeline, members, reactions }: Batch,
+    { delivered, timeline, devices, people, settings, reactions }: Batch,
     eventOf: (entry: Entry) => Promise<Event>,
   ): Promise<{ put: Row[]; remove: Uint8Array[] }> {
     const { group, engine } = this
@@ -445,21 +513,30 @@ export class GroupLog {
     for (const [key, entry] of timeline)
       if (entry) put.push(placeRow(group, entry, answeredBy(engine, await eventOf(entry), entry)))
       else remove.push(timelineIndexKey(group, key))
-    for (const [tag, member] of members)
-      if (member) put.push(memberRow(group, member))
-      else remove.push(memberKey(group, tag))
+    for (const device of devices.values()) put.push(deviceRow(group, device))
+    for (const [user, person] of people)
+      if (person) put.push(personRow(group, person))
+      else remove.push(personKey(group, user))
+    if (settings) put.push(settingsRow(group, settings))
     const last = delivered.at(-1)
     if (last) put.push([stateKey(group), encodeN(last.entry.n)])
     return { put, remove }
   }
 
-  #noteWritten({ delivered, members }: Batch): void {
+  #isRenamed({ people }: Batch): boolean {
+    return [...people].some(([user, person]) => {
+      const known = this.#people.get(user)
+      return known !== undefined && (known.name !== person?.name || known.picture?.id !== person?.picture?.id)
+    })
+  }
+
+  #noteWritten({ delivered, devices, people, settings }: Batch): void {
     this.length += delivered.length
-    const [first] = delivered
-    if (first?.entry.n === 1) this.groupName = groupNameOf(first.event)
-    for (const [tag, member] of members)
-      if (member) this.#members.set(tag, member)
-      else this.#members.delete(tag)
+    for (const device of devices.values()) this.#devices.set(device.tag, device)
+    for (const [user, person] of people)
+      if (person) this.#people.set(user, person)
+      else this.#people.delete(user)
+    if (settings) this.settings = settings
   }
 
   #delivered(event: Event, entry: Entry): Delivered {
@@ -467,7 +544,8 @@ export class GroupLog {
     return { event, entry, own: event.tag === this.#parts.self, answers }
   }
 
-  #measure(event: Event): void {
+  #notice(event: Event): void {
+    if (chainOf(event.kind) === 'c') this.#events.onControl(event)
     this.metadataBytes += orderingBytes(event)
     this.eventBytes += event.bytes.length
   }

@@ -4,19 +4,26 @@
  */
 import type {
   EventId,
+  DeviceTag,
   Explanation,
+  FormerMember,
   GroupSummary,
+  JoinProblem,
   Message,
+  Notice,
   Page,
   PendingSummary,
   Person,
   Progress,
   Quote,
   Reaction,
+  Report,
   TimelineKey,
 } from '../api/contract.ts'
+import { CONNECTION_STATES } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
 import { toHex } from '../core/bytes.ts'
+import { ROLE, type UserTag } from '../core/control/operation.ts'
 import { KIND, kindAndAuthor, type Event } from '../core/event.ts'
 import { hlcTimeMs } from '../core/hlc.ts'
 import type { Entry } from '../core/history.ts'
@@ -25,11 +32,14 @@ import { isShown, timelineKey } from '../core/timeline.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import { decodeN, eventRange, reactionRange, timelineIndexKey, timelineRange } from '../storage/keys.ts'
 import type { Storage } from '../storage/storage.ts'
-import { decodeMessage, decodeReaction, readableName } from './content.ts'
+import { decodeMessage, decodeReaction, decodeReport } from './content.ts'
 import { explain } from './explanation.ts'
 import type { Delivered, GroupLog } from './group-log.ts'
 import { NewestWindow } from './newest-window.ts'
-import { decodePlaced, type Placed } from './records.ts'
+import { Conflicts } from './conflicts.ts'
+import { noticeOf, roleName } from './notices.ts'
+import { decodePlaced, type ListedPerson, type Placed } from './records.ts'
+import type { Self } from './self.ts'
 
 const QUOTE_LENGTH = 200
 const MAX_REACTION_PEOPLE = 20
@@ -39,6 +49,7 @@ const MAX_REACTION_KINDS = 50
 const MAX_PAGE_SIZE_BYTES = 1024 * 1024
 const MAX_PREVIEWS = 50
 const MAX_GAPS = 20
+const MAX_REPORTS = 200
 /** Unread messages counted. */
 const MAX_UNREAD = 1_000
 /** Messages kept in mind that were reacted to before they came. */
@@ -52,6 +63,8 @@ const NEIGHBOURS = 10
 export interface Presence {
   connectionOf(peerKey: string): Person['connection']
   overall(): Person['connection']
+  /** What keeps this device from joining. */
+  joinProblem(): JoinProblem | undefined
 }
 
 /** Where to read the timeline: back from before (or the end), or on from a key; before is exclusive, from inclusive. */
@@ -64,7 +77,11 @@ interface Place {
 export interface GroupParts {
   storage: Storage
   crypto: Pick<Crypto, 'sha256' | 'verify'>
-  self: string
+  /** This device, and its person. */
+  device: DeviceTag
+  self: Self
+  /** What the group is called until it says so. */
+  nameHint: string
   readN: number
   presence: Presence
   /** Reference time. */
@@ -79,27 +96,33 @@ export class Group {
   readonly log: GroupLog
   readonly #parts: GroupParts
   readonly #storage: Storage
-  readonly #self: string
+  readonly #device: DeviceTag
+  readonly #self: Self
   readonly #presence: Presence
   readonly #window: NewestWindow
+  readonly conflicts: Conflicts
   #catchingUp: Progress | undefined
   #last: { key: TimelineKey; row: NonNullable<GroupSummary['last']> } | undefined
-  /** The n of unread messages; the latest, when there are too many. */
-  readonly #unread = new Set<number>()
+  /** The n of unread messages, ascending but for what was hidden; the latest, when there are too many. */
+  #unread = new Set<number>()
   /** Messages that were reacted to before they came: no honest app does that, unless their author forked. */
   readonly #reactedEarly = new Set<EventId>()
   #readN: number
+  /** A member says that this person was removed, and what led to it cannot be had. */
+  #isRefused = false
 
   constructor(log: GroupLog, parts: GroupParts) {
-    const { storage, self, readN, presence } = parts
+    const { storage, device, self, readN, presence } = parts
     const { sha256, verify } = parts.crypto
     const { roster, history } = log.engine
     this.log = log
     this.#parts = parts
     this.#storage = storage
+    this.#device = device
     this.#self = self
     this.#readN = readN
     this.#presence = presence
+    this.conflicts = new Conflicts({ engine: log.engine, nameOfPerson: (user) => this.nameOfPerson(user) })
     this.#window = new NewestWindow({ group: log.group, sha256, verify, roster, history })
   }
 
@@ -107,7 +130,7 @@ export class Group {
   async open(): Promise<this> {
     try {
       await this.#readLast()
-      await this.#countUnread()
+      await this.countUnread()
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'STORE_CORRUPT') throw error
     }
@@ -121,7 +144,27 @@ export class Group {
   }
 
   get joined(): boolean {
-    return this.log.members.has(this.#self)
+    return !this.#isRefused && this.#isActive
+  }
+
+  get #isActive(): boolean {
+    return this.log.devices.get(this.#device)?.active ?? false
+  }
+
+  /** Whether members say that this person was removed; a member that admits it says otherwise. */
+  noteRefused(isRefused: boolean): void {
+    this.#isRefused = isRefused
+  }
+
+  /** This person, as the group knows them. */
+  get me(): ListedPerson | undefined {
+    return this.log.people.get(this.#self.user)
+  }
+
+  /** Why this device is out of a group that it was in. */
+  get out(): GroupSummary['out'] {
+    if (this.#isRefused && this.#isActive) return 'removed'
+    return this.me?.out ?? (this.log.devices.get(this.#device)?.removed ? 'device-removed' : undefined)
   }
 
   /** While the newest window is shown, what comes before it is on its way. */
@@ -135,12 +178,26 @@ export class Group {
 
   /** atMs: Moment.atMs. */
   summary(atMs: number): GroupSummary {
-    const { groupName, opening } = this.log
+    const { settings, opening, engine } = this.log
+    const { me, joined } = this
+    const role = me?.role === undefined ? undefined : roleName(me.role)
+    const { people, online } = this.#count()
     return {
       id: this.log.group,
-      name: groupName ? readableName(groupName) : '',
-      joined: this.joined,
-      people: this.#people(),
+      name: settings.name || this.#parts.nameHint,
+      description: settings.description,
+      picture: settings.picture?.id,
+      history: settings.history,
+      conflicts: this.log.particulars.conflicts((tag) => this.#nameOf(tag)),
+      joined,
+      role,
+      out: this.out,
+      joinProblem: joined ? undefined : this.#presence.joinProblem(),
+      maySucceed:
+        joined && role !== 'owner' && engine.roster.successors.has(this.#self.user),
+      people,
+      online,
+      hidden: (me?.role ?? 0) >= ROLE.admin ? this.hiddenMessages().length : 0,
       connection: this.#presence.overall(),
       unread: this.#unread.size,
       readN: this.#readN,
@@ -155,7 +212,8 @@ export class Group {
   noteDelivered(delivered: Delivered[]): number[] {
     const reactedTo = new Set<EventId>()
     for (const { event, entry, own } of delivered) {
-      if (event.kind === KIND.message && !own && entry.n > this.#readN) this.#noteUnread(entry.n)
+      if (event.kind === KIND.message && !own && entry.n > this.#readN && this.#counts(event.tag))
+        this.#noteUnread(entry.n)
       if (this.#reactedEarly.delete(event.id)) reactedTo.add(event.id)
       const reaction = decodeReaction(event)
       if (reaction) reactedTo.add(reaction.target)
@@ -289,6 +347,8 @@ export class Group {
       key: timelineKey(event),
       kind: event.kind === KIND.message ? 'message' : 'notice',
       device: event.tag,
+      user: this.#userOf(event.tag),
+      picture: content?.author === undefined ? this.#pictureOf(event.tag) : undefined,
       via: content?.author === undefined ? undefined : this.#nameOf(event.tag),
       text: content?.text ?? '',
       reactions: [],
@@ -306,10 +366,9 @@ export class Group {
     const content = decodeMessage(event)
     return shortened({
       author: this.#authorOf(event),
-      own: event.tag === this.#self && content?.author === undefined,
+      own: event.tag === this.#device && content?.author === undefined,
       text: content?.text ?? '',
-      notice:
-        event.kind === KIND.create ? 'group-created' : event.kind === KIND.join ? 'member-joined' : undefined,
+      notice: this.#noticeOf(event),
       sentAtMs: hlcTimeMs(event.hlc),
     })
   }
@@ -416,7 +475,7 @@ export class Group {
     return [...byEmoji].slice(0, MAX_REACTION_KINDS).map(([emoji, tags]) => ({
       emoji,
       count: tags.length,
-      mine: tags.includes(this.#self),
+      mine: tags.includes(this.#device),
       people: tags.slice(0, MAX_REACTION_PEOPLE).map((tag) => this.#nameOf(tag)),
     }))
   }
@@ -445,12 +504,92 @@ export class Group {
     return { count: pending.length, missing, preview }
   }
 
-  #people(): Person[] {
-    return [...this.log.members.values()].map(({ tag, publicKey, name, forked }) => {
-      const isSelf = tag === this.#self
+  /** Members and former members; people by name. */
+  people(): { people: Person[]; former: FormerMember[] } {
+    const people: Person[] = []
+    const former: FormerMember[] = []
+    const devicesOf = new Map<UserTag, Person['devices']>()
+    for (const device of this.log.devices.values()) {
+      const { tag, publicKey, user, forked, removed } = device
+      const isSelf = tag === this.#device
       const connection = isSelf ? 'synchronised' : this.#presence.connectionOf(toHex(publicKey))
-      const online = isSelf || connection === 'admitted' || connection === 'synchronised'
-      return { device: tag, name: readableName(name), online, connection, isSelf, forked }
+      const listed = { device: tag, isSelf, online: isOnline(connection), connection, forked, removed }
+      devicesOf.set(user, [...(devicesOf.get(user) ?? []), listed])
+    }
+    const { successors } = this.log.engine.roster
+    for (const { user, role, out, picture } of this.log.people.values()) {
+      const name = this.nameOfPerson(user)
+      if (role === undefined) {
+        if (out) former.push({ user, name, reason: out })
+        continue
+      }
+      const devices = devicesOf.get(user) ?? []
+      const [best] = devices.map(({ connection }) => connection).sort((a, b) => CONNECTION_STATES.indexOf(b) - CONNECTION_STATES.indexOf(a))
+      people.push({
+        ...{ user, name, devices },
+        picture: picture?.id,
+        role: roleName(role),
+        isSelf: user === this.#self.user,
+        online: devices.some(({ online }) => online),
+        connection: best ?? 'offline',
+        forked: devices.some(({ forked }) => forked),
+        isVerified: this.#self.has('verified', user),
+        isBlocked: this.#self.has('blocked', user),
+        isMuted: this.#self.has('muted', user),
+        isSuccessor: successors.has(user),
+      })
+    }
+    return { people, former }
+  }
+
+  /** Members, and those who have a device that is linked to this one. */
+  #count(): { people: number; online: number } {
+    const { devices, people } = this.log
+    const online = new Set<UserTag>()
+    for (const { tag, publicKey, user, active } of devices.values())
+      if (active && (tag === this.#device || isOnline(this.#presence.connectionOf(toHex(publicKey)))))
+        online.add(user)
+    let count = 0
+    for (const { role } of people.values()) if (role !== undefined) count++
+    return { people: count, online: online.size }
+  }
+
+  /** What members reported, the latest first. */
+  async reports(): Promise<Report[]> {
+    const { history } = this.log.engine
+    const reports: Report[] = []
+    for (const entry of history.log.filter(({ kind }) => kind === KIND.report).reverse()) {
+      if (reports.length === MAX_REPORTS) break
+      const event = await this.log.read(entry.n)
+      const report = decodeReport(event)
+      const target = report && history.get(report.target)
+      if (!target || target.kind !== KIND.message || !history.forks.isVisible(entry)) continue
+      const message = await this.#quote(target.n)
+      reports.push({ message, by: this.#nameOf(event.tag), reason: report.reason, atMs: hlcTimeMs(event.hlc) })
+    }
+    return reports
+  }
+
+  /** Messages that lie beyond the cut of a removal. */
+  hiddenMessages(): Entry[] {
+    return this.log.engine.history.forks.cutOff.filter(({ kind }) => kind === KIND.message)
+  }
+
+  /** Whether messages of a device count as unread. */
+  #counts(tag: DeviceTag): boolean {
+    const user = this.log.devices.get(tag)?.user
+    return user === undefined || !(this.#self.has('muted', user) || this.#self.has('blocked', user))
+  }
+
+  #noticeOf(event: Event): Notice | undefined {
+    const { roster, history } = this.log.engine
+    const isHere = () => history.get(event.id) !== undefined
+    return noticeOf(event, {
+      nameOfPerson: (user) => this.nameOfPerson(user),
+      author: this.log.devices.get(event.tag)?.user,
+      isEffective: (id) => !roster.resolver.has(id) || roster.resolver.isEffective(id),
+      mayChangeSettings: () => !isHere() || (roster.roleIn(history.get(event.id)!) ?? -1) >= ROLE.admin,
+      conflictOf: (id) => (this.log.opening ? undefined : this.conflicts.of(id)),
     })
   }
 
@@ -459,27 +598,44 @@ export class Group {
   }
 
   #nameOf(tag: string): string {
-    const member = this.log.members.get(tag)
-    return member ? readableName(member.name) : tag.slice(0, 8)
+    const user = this.log.devices.get(tag)?.user
+    return user === undefined ? tag.slice(0, 8) : this.nameOfPerson(user)
+  }
+
+  #userOf(tag: DeviceTag): UserTag | undefined {
+    return this.log.devices.get(tag)?.user
+  }
+
+  #pictureOf(tag: DeviceTag): string | undefined {
+    const user = this.#userOf(tag)
+    return user === undefined ? undefined : this.log.people.get(user)?.picture?.id
+  }
+
+  /** A message is shown even when its author's profile has not arrived. */
+  nameOfPerson(user: UserTag): string {
+    return this.log.people.get(user)?.name ?? user.slice(0, 8)
   }
 
   /** What was delivered since the user last looked. */
-  async #countUnread(): Promise<void> {
+  async countUnread(): Promise<void> {
     const { group } = this.log
     const range = { ...eventRange(group, this.#readN), reverse: true, limit: MAX_EVENTS_COUNTED }
     this.#unread.clear()
+    const latestFirst: number[] = []
     for await (const [key, bytes] of this.#storage.range(range)) {
-      if (this.#unread.size === MAX_UNREAD) return
+      if (latestFirst.length === MAX_UNREAD) break
       const { kind, tag } = kindAndAuthor(bytes)
       const n = decodeN(key)
-      if (kind === KIND.message && tag !== this.#self && (await this.#isVisible(n, tag))) this.#unread.add(n)
+      if (kind !== KIND.message || tag === this.#device || !this.#counts(tag)) continue
+      if (await this.#isVisible(n, tag)) latestFirst.push(n)
     }
+    this.#unread = new Set([...latestFirst.reverse(), ...this.#unread])
   }
 
-  /** Of a device that forked, the timeline tells. */
+  /** Of a device that forked, or belongs to the group no longer, the timeline tells. */
   async #isVisible(n: number, tag: string): Promise<boolean> {
-    const member = this.log.members.get(tag)
-    if (member && !member.forked) return true
+    const device = this.log.devices.get(tag)
+    if (device?.active && !device.forked) return true
     const key = timelineIndexKey(this.log.group, timelineKey(await this.log.read(n)))
     const value = await this.#storage.get(key)
     return value !== undefined && decodePlaced(value).n === n
@@ -487,8 +643,12 @@ export class Group {
 
   #noteUnread(n: number): void {
     this.#unread.add(n)
-    if (this.#unread.size > MAX_UNREAD) this.#unread.delete(Math.min(...this.#unread))
+    if (this.#unread.size > MAX_UNREAD) this.#unread.delete(this.#unread.values().next().value!)
   }
+}
+
+function isOnline(connection: Person['connection']): boolean {
+  return connection === 'admitted' || connection === 'synchronised'
 }
 
 /** A key is followed by its own extension: nothing else lies between. */

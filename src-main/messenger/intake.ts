@@ -46,7 +46,7 @@ export class Intake {
       taken.catch(() => {})
       arriving.push(taken)
       // A newcomer knows nobody's key until the first events are taken in.
-      await takeIn(this.#log.engine.roster.groupName ? TURNS_AHEAD : 0)
+      await takeIn(this.#log.engine.roster.isFounded ? TURNS_AHEAD : 0)
     }
     await takeIn(0)
     return outcome

@@ -62,6 +62,12 @@ export class Links {
     }
   }
 
+  /** A peer belongs to the group no longer. */
+  expel(group: string, peer: PeerKey): void {
+    this.#admitted.get(group)?.delete(peer)
+    this.#onChange()
+  }
+
   async setReachable(isReachable: (peer: PeerKey) => boolean): Promise<void> {
     this.#isReachable = isReachable
     for (const known of this.#known.values()) Object.assign(known, { failures: 0, nextDialMs: 0 })

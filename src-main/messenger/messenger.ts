@@ -4,43 +4,57 @@
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { AppState, Commands, GroupId, GroupSummary, UpdateName } from '../api/contract.ts'
+import type { AppState, Commands, GroupId, GroupSummary, JoinProblem, UpdateName } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
 import type { Diagnostics, OperatorCommands } from '../api/operator.ts'
 import { decodeBatch, encodeBatch } from '../core/batch.ts'
+import { fromHex } from '../core/bytes.ts'
+import { controlFrontier } from '../core/citations.ts'
 import type { Moment } from '../core/engine.ts'
-import { deviceTag, encodeEvent, commitTo, KIND, type Event } from '../core/event.ts'
+import { chainOf, decodeEvent, deviceTag, encodeEvent, commitTo, KIND, type Event } from '../core/event.ts'
 import { hlcAt } from '../core/hlc.ts'
 import type { Entry } from '../core/history.ts'
-import { encodeCreate, encodeJoin, joinStatement } from '../core/members.ts'
+import { decodeBody, encodeCreate, isEntrance } from '../core/control/bodies.ts'
+import { ROLE } from '../core/control/operation.ts'
 import { Relay } from '../core/relay.ts'
+import { commitmentTo } from '../core/secrets/derivations.ts'
+import type { SharedSecret } from '../core/secrets/epochs.ts'
+import { isShown } from '../core/timeline.ts'
 import { type Crypto, type KeyPair } from '../crypto/crypto.ts'
+import { identityOf, loadIdentity, replaceIdentity, type UserIdentity } from '../crypto/identity.ts'
+import { newEntropy } from '../crypto/phrase.ts'
 import { sodiumCrypto } from '../crypto/sodium.ts'
 import { openVerifierPool } from '../crypto/verifier-pool.ts'
 import { inlineVerifier, type Verifier } from '../crypto/verifier.ts'
 import { createLibp2pNetwork } from '../network/libp2p/node.ts'
 import type { Network, PeerKey, Verdict } from '../network/network.ts'
-import { groupKey, groupsRange, settingKey } from '../storage/keys.ts'
+import { groupKey, groupRanges, groupsRange } from '../storage/keys.ts'
 import { openLevelStorage } from '../storage/level.ts'
 import type { Storage } from '../storage/storage.ts'
+import { administration } from './administration.ts'
+import { Admission, encodeCredential, inviteCredential, problemOf, type Refusal } from './admission.ts'
 import { checked } from './arguments.ts'
-import { decodeMessage, encodeMessage, encodeReaction } from './content.ts'
+import {
+  decodeMessage,
+  decodeProfile,
+  decodeSettings,
+  encodeMessage,
+  encodeProfile,
+  encodeReaction,
+  encodeSettings,
+} from './content.ts'
 import { Counters } from './counters.ts'
+import { enter } from './entering.ts'
 import { Group } from './group.ts'
 import { GroupLog, type Delivered } from './group-log.ts'
 import { Links } from './links.ts'
-import {
-  decodeInvite,
-  decodeMembership,
-  encodeInvite,
-  encodeMembership,
-  inviteKeyOf,
-  topicOf,
-  type Membership,
-} from './membership.ts'
+import { Keyring } from './keyring.ts'
+import { decodeInvite, decodeMembership, encodeMembership, type Membership } from './membership.ts'
+import type { Acting, OpenGroup } from './open-group.ts'
 import { Outbox, type Batching } from './outbox.ts'
 import { isRetired, openDeviceKey, openStoreOf, retire } from './own-device.ts'
 import { ReferenceClock } from './reference-clock.ts'
+import { pictureBytes, pictureUrl, Self } from './self.ts'
 import { Syncing } from './syncing.ts'
 import { inTime, systemTime, type Time } from './time.ts'
 import { writeTrace } from './trace.ts'
@@ -48,7 +62,10 @@ import { writeTrace } from './trace.ts'
 const VERSION = '0.1.0'
 const TICK_MS = 200
 /** A look at a random member's clock now and then finds whatever gossip lost. */
+const ROWS_PER_WRITE = 256
 const ANTI_ENTROPY_MS = 5_000
+/** How soon somebody makes up for a rotation that is missing, at least. */
+const ROTATE_AFTER_MS = 1_000
 /** Changes of a group within this time are told to windows once. */
 const SUMMARY_DELAY_MS = 50
 /** How often windows are told how far a group has been opened. */
@@ -56,8 +73,8 @@ const OPENING_UPDATE_MS = 250
 /** Whoever writes to a group that is being opened waits no longer: less than a window waits for an answer. */
 const MAX_OPENING_WAIT_MS = 25_000
 const MAX_MESSAGES_PER_UPDATE = 100
-const INVITE_ADDRESSES = 8
-const utf8 = new TextEncoder()
+/** A newcomer that has found nobody for so long is told. */
+const UNREACHABLE_AFTER_MS = 10_000
 
 export interface MessengerOptions {
   dataFolder: string
@@ -76,24 +93,16 @@ export interface MessengerParts {
   network: Network
   crypto: Crypto
   key: KeyPair
+  /** The person; somebody new where none is given. */
+  identity?: UserIdentity
+  /** Keeps another identity in place of it. */
+  keepIdentity?: (entropy: Uint8Array) => Promise<UserIdentity>
   dataFolder: string
   name?: string | undefined
   time?: Time
   /** Closed with the messenger. In this thread when there is none. */
   verifier?: Verifier
   batching?: Batching
-}
-
-interface OpenGroup {
-  group: Group
-  log: GroupLog
-  secret: Uint8Array
-  membership: Membership
-  topic: string
-  outbox: Outbox<Event>
-  relay: Relay
-  /** Takes back the update that is due soon. */
-  cancelSummary: (() => void) | undefined
 }
 
 /**
@@ -108,8 +117,12 @@ export async function openMessenger(options: MessengerOptions): Promise<Messenge
   const verifier = openVerifierPool()
   try {
     const key = await openDeviceKey(storage, dataFolder, sodiumCrypto)
+    const identity = await loadIdentity(dataFolder, sodiumCrypto)
     const network = createLibp2pNetwork({ secretKey: key.secretKey, listen, mdns, delayMs: delayMs ?? 0 })
-    return await Messenger.start({ storage, network, crypto: sodiumCrypto, verifier, key, dataFolder, name })
+    return await Messenger.start({
+      ...{ storage, network, crypto: sodiumCrypto, verifier, key, identity, dataFolder, name },
+      keepIdentity: (entropy) => replaceIdentity(dataFolder, entropy, sodiumCrypto),
+    })
   } catch (error) {
     await verifier.close()
     await storage.close()
@@ -121,14 +134,16 @@ export class Messenger {
   readonly commands: Commands
   readonly operator: OperatorCommands
   readonly #parts: MessengerParts
+  /** This device. */
   readonly #self: string
+  readonly #person: Self
+  readonly #acting: Acting
   readonly #groups = new Map<GroupId, OpenGroup>()
   readonly #links: Links
   readonly #syncing: Syncing
   readonly #counters = new Counters()
   readonly #clock: ReferenceClock
   readonly #listeners = new Set<(name: UpdateName, argument: unknown) => void>()
-  #name = ''
   /** This device's key is not to be used for writing again. */
   #isRetired = false
   readonly #time: Time
@@ -137,8 +152,9 @@ export class Messenger {
   #opened: Promise<void> = Promise.resolve()
   #closing: Promise<void> | undefined
 
-  private constructor(parts: MessengerParts, incarnation: Uint8Array) {
+  private constructor(parts: MessengerParts, incarnation: Uint8Array, person: Self) {
     this.#parts = parts
+    this.#person = person
     const { network, crypto, key } = parts
     this.#self = deviceTag(key.publicKey, crypto.sha256)
     this.#time = parts.time ?? systemTime
@@ -152,28 +168,59 @@ export class Messenger {
       incarnation,
       time: this.#time,
       now: () => this.#now(),
-      addresses: () => [...network.addresses(), ...this.#links.addresses()],
+      addresses: () => this.#addresses(),
+      credential: (group, peer) => this.#credential(this.#groups.get(group)!, peer),
+      refusal: (group, peer, credential) => this.#refusal(this.#groups.get(group)!, peer, credential),
+      vouch: (group, peer, credential, heads) => {
+        const { admission, log } = this.#groups.get(group)!
+        if (!log.engine.roster.isActive(this.#self) || this.#isRetired) return 'stranger'
+        return admission.vouch(peer, credential, heads, controlFrontier(log.engine.history), key)
+      },
+      secretsFor: (group, peer) => {
+        const { admission, keyring } = this.#groups.get(group)!
+        return admission.isMember(peer) ? keyring.shared : []
+      },
+      onSecrets: (group, secrets) => this.#takeSecrets(this.#groups.get(group), secrets),
+      removalOf: async (group, peer) => {
+        const { admission, log } = this.#groups.get(group)!
+        const removal = admission.removalOf(peer)
+        const entry = removal === undefined ? undefined : log.engine.history.get(removal)
+        return entry ? (await log.read(entry.n)).bytes : new Uint8Array(0)
+      },
+      onRefused: (group, peer, refusal, event) =>
+        void this.#noteRefusal(this.#groups.get(group), peer, refusal, event).catch(reportStoreFailure),
       onAddresses: (group, addresses) => this.#learn(group, addresses),
       onPeerClock: (peer, offsetMs) => this.#clock.note(peer, offsetMs),
-      onAdmitted: (group, peer) => this.#links.setAdmitted(group, peer, 'admitted'),
+      onAdmitted: (group, peer) => {
+        this.#links.setAdmitted(group, peer, 'admitted')
+        this.#groups.get(group)?.group.noteRefused(false)
+      },
       onSynchronised: (group, peer) => this.#synchronised(group, peer),
       onProgress: (group, progress) => this.#groups.get(group)?.group.noteProgress(progress),
       onWindow: (group, events, peer) => this.#groups.get(group)?.group.noteWindow(events, peer),
       onForkSuspected: () => this.#counters.forksSuspected++,
       onFault: (peer, reason) => this.#counters.refuse(reason, peer),
     })
+    this.#acting = {
+      self: this.#self,
+      demandWritable: (group) => this.#demandWritableGroup(group),
+      append: (open, kind, body, covers) => this.#append(open, kind, body, covers),
+      save: (open) => this.#saveMembership(open.membership),
+      rotate: (open) => this.#rotate(open),
+      nowMs: () => this.#clock.now(),
+    }
     this.commands = checked(this.#makeCommands())
     this.operator = checked(this.#makeOperatorCommands())
   }
 
   static async start(parts: MessengerParts): Promise<Messenger> {
-    const { storage, network, crypto } = parts
-    const tag = deviceTag(parts.key.publicKey, crypto.sha256)
-    const messenger = new Messenger(parts, await openStoreOf(tag, storage, crypto))
+    const { storage, network, crypto, key, keepIdentity } = parts
+    const tag = deviceTag(key.publicKey, crypto.sha256)
+    const identity = parts.identity ?? identityOf(newEntropy(crypto), crypto)
+    const person = await Self.open({ storage, crypto, key, identity, keep: keepIdentity })
+    const messenger = new Messenger(parts, await openStoreOf(tag, storage, crypto), person)
     messenger.#isRetired = await isRetired(tag, storage)
-    const name = await storage.get(settingKey('name'))
-    if (name) messenger.#name = new TextDecoder().decode(name)
-    else if (parts.name !== undefined) await messenger.#setName(parts.name)
+    if (person.name === '' && parts.name !== undefined) await person.setName(parts.name)
     for await (const [, value] of storage.range(groupsRange())) await messenger.#open(decodeMembership(value))
     await network.start({
       onPeer: (peer, connected) => messenger.#onPeer(peer, connected),
@@ -231,21 +278,37 @@ export class Messenger {
   #makeCommands(): Commands {
     return {
       getState: async () => this.#state(),
-      setName: ({ name }) => this.#setName(name),
-      createGroup: ({ name }) => this.#createGroup(name),
-      createInvite: async ({ group }) => ({ invite: this.#invite(this.#demandJoined(group)) }),
+      ...this.#personalCommands(),
+      ...administration({
+        ...this.#acting,
+        crypto: this.#parts.crypto,
+        person: this.#person,
+        addresses: () => this.#addresses(),
+      }),
+      createGroup: (settings) => this.#createGroup(settings),
       joinGroup: ({ invite }) => this.#joinGroup(invite),
+      cancelJoin: async ({ group }) => {
+        if (this.#demand(group).group.joined) throw new AppError('STILL_MEMBER', 'You are in this group already.')
+        await this.#delete(group)
+      },
+      deleteGroup: async ({ group }) => {
+        const open = this.#demand(group)
+        if (open.group.joined && open.group.summary(0).people > 1)
+          throw new AppError('STILL_MEMBER', 'Leave the group first; then it can be deleted here.')
+        await this.#delete(group)
+      },
+      getPeople: async ({ group }) => this.#demand(group).group.people(),
       getTimeline: ({ group, ...page }) => this.#demand(group).group.page(page),
       explain: async ({ group, message }) =>
         (await this.#restored(this.#demand(group))).group.explain(message),
       post: async ({ group, text, replyTo }) => {
         const open = await this.#demandWritableGroup(group)
         const body = encodeMessage({ text, replyTo })
-        return open.group.fresh(await this.#post(open, KIND.message, body, replyTo))
+        return open.group.fresh(await this.#append(open, KIND.message, body, replyTo))
       },
       react: async ({ group, target, emoji, on }) => {
         const body = encodeReaction({ target, emoji, on })
-        await this.#post(await this.#demandWritableGroup(group), KIND.reaction, body, target)
+        await this.#append(await this.#demandWritableGroup(group), KIND.reaction, body, target)
       },
       markRead: async ({ group, n }) => {
         const open = this.#demand(group)
@@ -258,12 +321,75 @@ export class Messenger {
     }
   }
 
+  #personalCommands() {
+    const person = this.#person
+    const changed = () => this.#tell('identityChanged', person.identity)
+    const demandFresh = () => {
+      if (this.#groups.size > 0)
+        throw new AppError('IDENTITY_IN_USE', 'This identity is in groups already. Use an empty data folder.')
+    }
+    const mark = (name: 'verified' | 'blocked' | 'muted') => async (user: string, on: boolean) => {
+      await person.mark(name, user, on)
+      if (name === 'blocked') this.#tell('blockedChanged', { users: person.marked('blocked') })
+      for (const open of this.#groups.values()) {
+        await open.group.countUnread()
+        this.#peopleChanged(open)
+      }
+    }
+    const [verify, block, mute] = [mark('verified'), mark('blocked'), mark('muted')]
+    return {
+      setName: async ({ name }) => {
+        await person.setName(name)
+        changed()
+        await this.#announceSelf({ name })
+      },
+      setPicture: async ({ picture }) => {
+        const bytes = picture === undefined ? undefined : pictureBytes(picture)
+        await person.setPicture(bytes)
+        changed()
+        await this.#announceSelf({ picture: bytes ?? new Uint8Array(0) })
+      },
+      getPicture: async ({ picture }) => ({ data: await this.#picture(picture) }),
+      revealPhrase: async () => ({ words: person.phrase }),
+      confirmPhrase: async ({ words }) => {
+        await person.confirmPhrase(words)
+        changed()
+      },
+      restoreIdentity: async ({ phrase }) => {
+        demandFresh()
+        await person.restore(phrase)
+        changed()
+        return person.identity
+      },
+      exportIdentity: async ({ passphrase }) => ({ text: await person.export(passphrase) }),
+      importIdentity: async ({ text, passphrase }) => {
+        demandFresh()
+        await person.import(text, passphrase)
+        changed()
+        return person.identity
+      },
+      getFingerprint: async ({ user }) => {
+        for (const { log } of this.#groups.values()) {
+          const [tag] = log.engine.roster.devicesOf(user)
+          if (tag === undefined) continue
+          const { userKey } = log.engine.roster.device(tag)!
+          const { fingerprint, fingerprintCode } = person.fingerprint(userKey)
+          return { words: fingerprint, code: fingerprintCode }
+        }
+        throw new AppError('UNKNOWN_PERSON', 'That person is not known here.')
+      },
+      setVerified: ({ user, verified }) => verify(user, verified),
+      setBlocked: ({ user, blocked }) => block(user, blocked),
+      setMuted: ({ user, muted }) => mute(user, muted),
+    } satisfies Partial<Commands>
+  }
+
   #makeOperatorCommands(): OperatorCommands {
     return {
       postBridged: async ({ group, text, author, replyTo, line, notice }) => {
         const body = encodeMessage({ text, replyTo, author, line })
         const kind = notice ? KIND.notice : KIND.message
-        const { event } = await this.#post(await this.#demandWritableGroup(group), kind, body, replyTo)
+        const { event } = await this.#append(await this.#demandWritableGroup(group), kind, body, replyTo)
         return { id: event.id }
       },
       setReachable: ({ peers }) => {
@@ -290,7 +416,9 @@ export class Messenger {
   #state(): AppState {
     return {
       device: this.#self,
-      name: this.#name,
+      name: this.#person.name,
+      identity: this.#person.identity,
+      blocked: this.#person.marked('blocked'),
       groups: [...this.#groups.values()].map((open) => this.#summary(open)),
       addresses: this.#parts.network.addresses(),
       version: VERSION,
@@ -298,23 +426,13 @@ export class Messenger {
     }
   }
 
-  async #setName(name: string): Promise<void> {
-    this.#name = name
-    await this.#parts.storage.write({ put: [[settingKey('name'), utf8.encode(name)]] }, { durable: true })
-  }
-
-  /** The first event of a group: its id is the group's id, and it makes this device the first member. */
-  async #createGroup(name: string): Promise<GroupSummary> {
+  /** The first event of a group: its id is the group's id, and it makes this device's person the owner. */
+  async #createGroup(settings: Parameters<Commands['createGroup']>[0]): Promise<GroupSummary> {
     this.#demandWritable()
+    const { picture, ...texts } = settings
+    const content = { ...texts, picture: picture === undefined ? undefined : pictureBytes(picture) }
     const { crypto, key, network } = this.#parts
     const secret = crypto.randomBytes(32)
-    const body = encodeCreate({
-      publicKey: key.publicKey,
-      inviteKey: inviteKeyOf(secret, crypto).publicKey,
-      nonce: crypto.randomBytes(16),
-      groupName: utf8.encode(name),
-      memberName: utf8.encode(this.#name || '?'),
-    })
     const fields = {
       kind: KIND.create,
       tag: this.#self,
@@ -322,27 +440,46 @@ export class Messenger {
       hlc: hlcAt(this.#clock.now()),
       deps: [],
       commit: commitTo(undefined, [], undefined, crypto.sha256),
-      body,
+      body: encodeCreate(this.#person.credentials, commitmentTo(secret, undefined, crypto)),
     }
     const sign = (id: Uint8Array) => crypto.sign(id, key.secretKey)
     const event = encodeEvent(fields, '', crypto.sha256, sign)
-    const membership: Membership = { group: event.id, secret, readN: 0, addresses: [] }
+    const membership = this.#membership(event.id, { epochs: [{ founder: event.id, hlc: event.hlc, secret }] })
     await this.#saveMembership(membership)
     const open = await this.#open(membership)
     await this.#restore(open)
     const { written } = await open.log.receive([event.bytes], network.self, () => this.#now())
     await written
+    open.entrance = event.bytes
+    await this.#append(open, KIND.settings, encodeSettings(content))
+    await this.#introduce(open)
     return this.#summary(open)
   }
 
-  async #joinGroup(invite: string): Promise<GroupSummary> {
-    const membership = decodeInvite(invite, this.#parts.crypto)
-    const known = this.#groups.get(membership.group)
+  #membership(group: GroupId, known: Partial<Membership>): Membership {
+    return { group, epochs: [], joining: undefined, nameHint: '', invites: [], readN: 0, addresses: [], ...known }
+  }
+
+  async #joinGroup(text: string): Promise<GroupSummary> {
+    this.#demandWritable()
+    const { group, invite, seed, groupName, addresses } = decodeInvite(text, this.#parts.crypto)
+    const joining = { invite, seed }
+    const known = this.#groups.get(group)
     if (known) {
-      if (known.group.joined) throw new AppError('ALREADY_MEMBER', 'You are already in this group.')
-      this.#learn(membership.group, membership.addresses)
+      if (known.group.joined) {
+        const isOwn = known.membership.invites.some((one) => one.invite === invite)
+        const sentence = isOwn ? 'This is your own invite: send it to somebody else.' : 'You are already in this group.'
+        throw new AppError('ALREADY_MEMBER', sentence)
+      }
+      known.membership.joining = joining
+      known.joinProblem = undefined
+      known.joiningSinceMs = this.#time.monotonicMs()
+      await this.#saveMembership(known.membership)
+      this.#learn(group, [...addresses])
+      this.#greetAll(known)
       return this.#summary(known)
     }
+    const membership = this.#membership(group, { joining, nameHint: groupName, addresses: [...addresses] })
     await this.#saveMembership(membership)
     const open = await this.#open(membership)
     await this.#restore(open)
@@ -351,10 +488,31 @@ export class Messenger {
     return this.#summary(open)
   }
 
-  #invite({ membership }: OpenGroup): string {
-    const { network, crypto } = this.#parts
-    const addresses = [...network.addresses(), ...this.#links.addresses()].slice(0, INVITE_ADDRESSES)
-    return encodeInvite({ ...membership, addresses }, crypto)
+  /** Takes everything of a group off this device. */
+  async #delete(id: GroupId): Promise<void> {
+    const { storage } = this.#parts
+    const open = this.#demand(id)
+    this.#groups.delete(id)
+    open.cancelSummary?.()
+    open.outbox.stop()
+    for (const topic of open.keyring.topics) this.#parts.network.leave(topic)
+    open.cancelRotation?.()
+    for (const peer of this.#parts.network.peers()) this.#syncing.expel(id, peer)
+    await open.log.close()
+    for (const range of groupRanges(id)) {
+      let keys: Uint8Array[] = []
+      const remove = async () => {
+        if (keys.length > 0) await storage.write({ put: [], remove: keys })
+        keys = []
+      }
+      for await (const [key] of storage.range(range)) if (keys.push(key) === ROWS_PER_WRITE) await remove()
+      await remove()
+    }
+    this.#tell('groupDeleted', { group: id })
+  }
+
+  #addresses(): string[] {
+    return [...this.#parts.network.addresses(), ...this.#links.addresses()]
   }
 
   async #open(membership: Membership): Promise<OpenGroup> {
@@ -368,24 +526,37 @@ export class Messenger {
       verifier: this.#verifier,
       sign: (eventId: Uint8Array) => crypto.sign(eventId, key.secretKey),
     }
+    // It is there before anything is delivered.
+    let keyring: Keyring | undefined
     const log = await GroupLog.open(parts, storage, {
+      onControl: (event) => {
+        if (keyring!.note(event)) this.#secretsKnown(id)
+      },
       onDelivered: (delivered) => this.#delivered(id, delivered),
       onHidden: (entries) => void this.#hidden(id, entries).catch(reportStoreFailure),
       onFork: (proof) => this.#forked(id, proof),
       onOwnUnknown: () => this.#retire(),
+      onPeople: (isRenamed) => this.#peopleKnown(id, isRenamed),
       onPendingChanged: () => this.#changed(this.#groups.get(id)),
       onRefused: (reason, from) => this.#counters.refuse(reason, from),
       onDuplicate: () => this.#counters.duplicates++,
       onAsk: (width, sources) => this.#ask(id, width, sources),
     })
+    keyring = new Keyring(
+      { group: id, roster: log.engine.roster, crypto, device: this.#self, key },
+      membership.epochs,
+    )
     const presence = {
       connectionOf: (peer: PeerKey) => this.#links.connectionOf(id, peer),
       overall: () => this.#links.overall(id),
+      joinProblem: () => this.#joinProblem(id),
     }
     const group = await new Group(log, {
       storage,
       crypto,
-      self: this.#self,
+      device: this.#self,
+      self: this.#person,
+      nameHint: membership.nameHint,
       readN: membership.readN,
       presence,
       nowMs: () => this.#clock.now(),
@@ -393,22 +564,28 @@ export class Messenger {
       onSummaryChanged: () => this.#changed(this.#groups.get(id)),
       onRefused: (reason, from) => this.#counters.refuse(reason, from),
     }).open()
-    const topic = topicOf(membership.secret, crypto)
     const open: OpenGroup = {
       group,
       log,
-      secret: membership.secret,
       membership,
-      topic,
+      admission: new Admission(log, crypto, () => this.#clock.now()),
+      keyring,
+      cancelRotation: undefined,
       outbox: new Outbox({
         network,
-        topic,
+        topics: ({ kind }) => keyring.topicsFor(chainOf(kind) === 'c' ? 'control' : 'message'),
         time: this.#time,
         encode: (events) => encodeBatch(events, crypto.sha256),
         batching,
       }),
       relay: new Relay(),
+      entrance: undefined,
+      knownTo: new Set(),
+      isEntering: false,
+      joinProblem: undefined,
+      joiningSinceMs: this.#time.monotonicMs(),
       cancelSummary: undefined,
+      arePeopleChanged: false,
     }
     this.#groups.set(id, open)
     this.#links.learn(membership.addresses)
@@ -441,12 +618,15 @@ export class Messenger {
       stopTelling()
     }
     if (this.#closing) return
-    network.join(open.topic)
+    const entrance = open.log.engine.history.chain(this.#self, 'c').findLast(({ kind }) => isEntrance(kind))
+    if (entrance) open.entrance = (await open.log.read(entrance.n)).bytes
+    for (const topic of open.keyring.topics) network.join(topic)
+    this.#rotateWhenDue(open)
     this.#changed(open)
   }
 
   /** Own event: on disk first, then to windows (onDelivered), then to the network. */
-  async #post(open: OpenGroup, kind: number, body: Uint8Array, target?: string): Promise<Delivered> {
+  async #append(open: OpenGroup, kind: number, body: Uint8Array, target?: string): Promise<Delivered> {
     const { history } = open.log.engine
     if (target !== undefined && history.get(target)?.kind !== KIND.message)
       throw new AppError('UNKNOWN_MESSAGE', 'The message you answer is not here yet.')
@@ -495,7 +675,7 @@ export class Messenger {
     for (let i = 0; i < delivered.length; i += MAX_MESSAGES_PER_UPDATE) {
       const shown = delivered
         .slice(i, i + MAX_MESSAGES_PER_UPDATE)
-        .filter(({ event }) => event.kind !== KIND.reaction)
+        .filter(({ event }) => isShown(event.kind))
       const messages = await Promise.all(shown.map((one) => group.fresh(one)))
       if (messages.length > 0) this.#tell('messagesDelivered', { group: id, messages })
     }
@@ -505,7 +685,10 @@ export class Messenger {
 
   #onPeer(peer: PeerKey, connected: boolean): void {
     this.#links.onPeer(peer, connected)
-    if (!connected) return this.#clock.forget(peer)
+    if (!connected) {
+      for (const { knownTo } of this.#groups.values()) knownTo.delete(peer)
+      return this.#clock.forget(peer)
+    }
     for (const open of this.#groups.values()) if (!open.log.opening) this.#greet(open, peer)
   }
 
@@ -521,11 +704,17 @@ export class Messenger {
   /** Between a link coming up and the subscription being known, gossip passes this peer by: pull once. */
   #onTopicPeer(topic: string, peer: PeerKey, joined: boolean): void {
     if (!joined) return
-    for (const [id, open] of this.#groups) if (open.topic === topic) this.#syncing.start(id, peer)
+    const open = this.#groupOfTopic(topic)
+    if (open) this.#syncing.start(open.log.group, peer)
+  }
+
+  #groupOfTopic(topic: string): OpenGroup | undefined {
+    for (const open of this.#groups.values()) if (open.keyring.topics.includes(topic)) return open
+    return undefined
   }
 
   async #onGossip(topic: string, from: PeerKey, data: Uint8Array): Promise<Verdict> {
-    const open = [...this.#groups.values()].find((candidate) => candidate.topic === topic)
+    const open = this.#groupOfTopic(topic)
     if (!open) return 'ignore'
     const events = decodeBatch(data, open.log.group, this.#parts.crypto.sha256)
     if (!events) {
@@ -550,20 +739,161 @@ export class Messenger {
     const open = this.#groups.get(id)
     if (!open) return
     this.#links.setAdmitted(id, peer, 'synchronised')
-    const { members, groupName } = open.log.engine.roster
-    if (!members.has(this.#self) && !this.#isRetired && groupName) await this.#enter(open)
+    if (this.#isRetired) return
+    const { crypto } = this.#parts
+    const parts = { ...this.#acting, crypto, person: this.#person, syncing: this.#syncing }
+    if (open.log.engine.roster.isActive(this.#self)) open.knownTo.add(peer)
+    if (!(await enter(open, peer, parts))) return
+    for (const admitted of this.#links.admitted(id)) this.#syncing.start(id, admitted)
+    await this.#introduce(open)
   }
 
-  /** This device's own entrance, once everything that came before it is here. */
-  async #enter(open: OpenGroup): Promise<void> {
-    const { crypto, key } = this.#parts
-    const { secretKey } = inviteKeyOf(open.secret, crypto)
-    const proof = crypto.sign(joinStatement(open.log.group, key.publicKey), secretKey)
-    const memberName = utf8.encode(this.#name || '?')
-    const body = encodeJoin({ publicKey: key.publicKey, proof, memberName })
-    const delivered = await open.log.append(KIND.join, body, this.#now())
-    open.outbox.push(delivered.event)
-    for (const peer of this.#links.admitted(open.log.group)) this.#syncing.start(open.log.group, peer)
+  /** Tells a group what this person is called; or takes that over from another device of theirs. */
+  async #introduce(open: OpenGroup): Promise<void> {
+    const person = this.#person
+    const known = open.log.particulars.profile(person.user)
+    if (known.name !== undefined) return
+    const profile = { name: person.name || '?', picture: person.picture }
+    await this.#append(open, KIND.profile, encodeProfile(profile))
+  }
+
+  /** Tells every group. */
+  async #announceSelf(change: { name: string } | { picture: Uint8Array }): Promise<void> {
+    if (this.#isRetired) return
+    for (const open of this.#groups.values()) {
+      if (!open.group.joined) continue
+      await this.#restored(open)
+      await this.#append(open, KIND.profile, encodeProfile(change))
+    }
+  }
+
+  /** A data URL. Fails with AppError UNKNOWN_PICTURE. */
+  async #picture(id: string): Promise<string> {
+    const person = this.#person
+    if (person.picture && person.identity.picture === id) return pictureUrl(person.picture)
+    for (const { log } of this.#groups.values())
+      for (const { picture } of [log.settings, ...log.people.values()]) {
+        if (picture?.id !== id) continue
+        const event = await log.read(picture.n)
+        const bytes = (decodeProfile(event) ?? decodeSettings(event))?.picture
+        if (bytes) return pictureUrl(bytes)
+      }
+    throw new AppError('UNKNOWN_PICTURE', 'That picture is not here.')
+  }
+
+  /** What this device shows of itself to a peer. */
+  #credential({ log, membership, entrance, knownTo }: OpenGroup, peer: PeerKey): Uint8Array {
+    const { joining } = membership
+    if (joining && !log.engine.roster.isActive(this.#self)) {
+      const { crypto } = this.#parts
+      return encodeCredential(inviteCredential(log.group, joining, this.#person.credentials, crypto))
+    }
+    const isNew = entrance && !knownTo.has(peer)
+    return encodeCredential(isNew ? { type: 'entrance', event: entrance } : { type: 'member' })
+  }
+
+  /** A newcomer gives nothing away, and takes from whoever knows the group. */
+  #refusal(open: OpenGroup, peer: PeerKey, credential: Uint8Array): Promise<Refusal | undefined> {
+    const { log, admission } = open
+    if (!log.engine.roster.isActive(this.#self)) return Promise.resolve(undefined)
+    return admission.refusal(peer, credential, async (event) => {
+      const { written, verdict } = await log.receive([event], peer, () => this.#now())
+      await written
+      // Whoever has just entered is under no topic yet: this device tells the others.
+      const decoded = decodeEvent(event, log.group, this.#parts.crypto.sha256)
+      if (verdict === 'accept' && 'event' in decoded) open.outbox.push(decoded.event)
+    })
+  }
+
+  async #noteRefusal(
+    open: OpenGroup | undefined,
+    peer: PeerKey,
+    refusal: Refusal,
+    event: Uint8Array,
+  ): Promise<void> {
+    if (!open) return
+    if (!open.group.joined) open.joinProblem = problemOf(refusal)
+    else if (refusal === 'removed') {
+      const { log } = open
+      const { written } = await log.receive([event], peer, () => this.#now())
+      await written
+      // Signed by somebody of the group, and what led to it is not to be had: nobody here talks to this device any more.
+      const isAbout = (waiting: Event) => {
+        const change = decodeBody(waiting)?.change
+        if (change?.kind === 'removeDevice') return change.device === this.#self
+        return change?.kind === 'remove' && change.target === this.#person.user
+      }
+      if (log.engine.pending().some((pending) => isAbout(pending.event))) open.group.noteRefused(true)
+    }
+    this.#changed(open)
+  }
+
+  #joinProblem(id: GroupId): JoinProblem | undefined {
+    const open = this.#groups.get(id)
+    if (!open?.membership.joining) return undefined
+    if (open.joinProblem) return open.joinProblem
+    const isAlone = this.#links.admitted(id).length === 0
+    const isLong = this.#time.monotonicMs() - open.joiningSinceMs > UNREACHABLE_AFTER_MS
+    return isAlone && isLong ? 'unreachable' : undefined
+  }
+
+  /** A peer handed over secrets of epochs. */
+  #takeSecrets(open: OpenGroup | undefined, secrets: readonly SharedSecret[]): void {
+    if (open?.keyring.take(secrets)) this.#secretsKnown(open.log.group)
+  }
+
+  /** There are secrets that were not here before. */
+  #secretsKnown(id: GroupId): void {
+    const open = this.#groups.get(id)
+    if (!open) return
+    open.membership.epochs = open.keyring.all
+    this.#saveMembership(open.membership).catch(reportStoreFailure)
+    if (!open.log.opening) for (const topic of open.keyring.topics) this.#parts.network.join(topic)
+  }
+
+  /** Gives every device of the group a fresh secret. */
+  async #rotate(open: OpenGroup): Promise<void> {
+    const next = open.keyring.rotate()
+    let founder: string | undefined
+    for (let body = next(); body; body = next(founder))
+      founder ??= (await this.#append(open, KIND.rotate, body)).event.id
+  }
+
+  /** Whoever removes somebody rotates at once. Where that did not happen, or somebody left, one of the others does it soon. */
+  #rotateWhenDue(open: OpenGroup): void {
+    const isDue = () =>
+      open.group.joined && !this.#isRetired && (open.group.me?.role ?? 0) >= ROLE.member && open.keyring.isRotationDue
+    if (open.cancelRotation || !isDue()) return
+    const isAdmin = (open.group.me?.role ?? 0) >= ROLE.admin
+    const waitMs = (isAdmin ? 1 : 4) * (1 + this.#time.random()) * ROTATE_AFTER_MS
+    open.cancelRotation = this.#time.after(waitMs, () => {
+      open.cancelRotation = undefined
+      if (isDue()) this.#rotate(open).catch(reportStoreFailure)
+    })
+  }
+
+  /** Who belongs to the group was written down. */
+  #peopleKnown(id: GroupId, isRenamed: boolean): void {
+    const open = this.#groups.get(id)
+    if (!open || open.log.opening) return
+    if (isRenamed) this.#tell('timelineChanged', { group: id })
+    this.#peopleChanged(open)
+    this.#rotateWhenDue(open)
+    const { roster } = open.log.engine
+    const { sha256 } = this.#parts.crypto
+    for (const peer of this.#parts.network.peers()) {
+      const tag = deviceTag(fromHex(peer), sha256)
+      const isAdmitted = this.#links.admitted(id).includes(peer)
+      if (isAdmitted && roster.knows(tag) && !roster.isActive(tag)) {
+        this.#links.expel(id, peer)
+        this.#syncing.expel(id, peer)
+      } else if (!isAdmitted && roster.isActive(tag)) this.#syncing.start(id, peer)
+    }
+  }
+
+  #peopleChanged(open: OpenGroup): void {
+    open.arePeopleChanged = true
+    this.#changed(open)
   }
 
   /** The sources of what waits, and then two more peers, for what it lacks; then everybody for everything. */
@@ -584,8 +914,13 @@ export class Messenger {
   }
 
   #syncWithAnyone(): void {
-    for (const id of this.#groups.keys()) {
-      const [peer] = this.#shuffled(this.#links.admitted(id))
+    for (const [id, open] of this.#groups) {
+      const known = new Set(this.#links.admitted(id))
+      // Somebody may not have known this device when it came.
+      for (const peer of this.#parts.network.peers()) if (!open.group.joined) known.add(peer)
+      for (const topic of open.keyring.topics)
+        for (const peer of this.#parts.network.topicPeers(topic)) known.add(peer)
+      const [peer] = this.#shuffled([...known])
       if (peer) this.#syncing.start(id, peer)
     }
   }
@@ -644,6 +979,7 @@ export class Messenger {
     const open = this.#demand(id)
     this.#demandWritable()
     if (open.group.joined) return open
+    if (open.group.out) throw new AppError('NOT_ALLOWED', 'You do not belong to this group any more.')
     throw new AppError('NOT_JOINED_YET', 'Still joining: no member of the group has answered yet.')
   }
 
@@ -685,6 +1021,8 @@ export class Messenger {
     open.cancelSummary = this.#time.after(SUMMARY_DELAY_MS, () => {
       open.cancelSummary = undefined
       this.#tell('groupChanged', this.#summary(open))
+      if (open.arePeopleChanged) this.#tell('peopleChanged', { group: open.log.group })
+      open.arePeopleChanged = false
     })
   }
 

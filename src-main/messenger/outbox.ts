@@ -18,7 +18,8 @@ export const BATCHING: Batching = { intervalMs: 4, maxEvents: Infinity }
 
 export interface OutboxParts<Event> {
   network: Network
-  topic: string
+  /** Where an event goes. */
+  topics(event: Event): readonly string[]
   time: Time
   /** Events that fit into a frame together, as one message. */
   encode(events: readonly Event[]): Uint8Array
@@ -28,7 +29,7 @@ export interface OutboxParts<Event> {
 export class Outbox<Event extends { bytes: Uint8Array }> {
   readonly #parts: OutboxParts<Event>
   readonly #batching: Batching
-  #waiting: Event[] = []
+  #waiting: { event: Event; topics: readonly string[] }[] = []
   #waitingSizeBytes = 0
   #lastSentMs = -Infinity
   #cancelTimer: (() => void) | undefined
@@ -41,7 +42,7 @@ export class Outbox<Event extends { bytes: Uint8Array }> {
 
   push(event: Event): void {
     if (this.#waitingSizeBytes + event.bytes.length > MAX_OUTBOX_SIZE_BYTES) return
-    this.#waiting.push(event)
+    this.#waiting.push({ event, topics: this.#parts.topics(event) })
     this.#waitingSizeBytes += event.bytes.length
     this.#sendWhenDue()
   }
@@ -64,25 +65,30 @@ export class Outbox<Event extends { bytes: Uint8Array }> {
   }
 
   async #send(): Promise<void> {
-    const { network, topic, time, encode } = this.#parts
+    const { network, time, encode } = this.#parts
     this.#sending = true
     this.#lastSentMs = time.monotonicMs()
     // Whoever misses it finds it by sync.
-    await network.publish(topic, encode(this.#take())).catch(() => {})
+    const { events, topics } = this.#take()
+    const bytes = encode(events)
+    await Promise.all(topics.map((topic) => network.publish(topic, bytes).catch(() => {})))
     this.#sending = false
     this.#sendWhenDue()
   }
 
-  /** The oldest events that fit into one batch. */
-  #take(): Event[] {
+  /** The oldest events that fit into one batch, and go to the same topics. */
+  #take(): { events: Event[]; topics: readonly string[] } {
+    const [{ topics } = { topics: [] }] = this.#waiting
     let sizeBytes = 0
     let count = 0
-    for (const { bytes } of this.#waiting) {
+    for (const { event, topics: others } of this.#waiting) {
+      const { bytes } = event
       if (count === this.#batching.maxEvents || sizeBytes + bytes.length > EVENTS_FRAME_SIZE_BYTES) break
+      if (others.join() !== topics.join()) break
       sizeBytes += bytes.length
       count++
     }
     this.#waitingSizeBytes -= sizeBytes
-    return this.#waiting.splice(0, count)
+    return { events: this.#waiting.splice(0, count).map(({ event }) => event), topics }
   }
 }

@@ -16,22 +16,28 @@ import type { Entry } from '../core/history.ts'
 import { decodeEvents } from '../core/sync.ts'
 import {
   decodeN,
+  deviceRange,
   eventRange,
   forkRange,
-  memberRange,
+  personRange,
   reactionRange,
+  settingsRange,
   timelineRange,
   type KeyRange,
 } from '../storage/keys.ts'
 import type { Storage } from '../storage/storage.ts'
 import { decodeReaction } from './content.ts'
+import type { Particulars } from './particulars.ts'
 import {
   answeredBy,
   decodePlaced,
-  memberOf,
-  memberRow,
+  deviceOf,
+  deviceRow,
+  personOf,
+  personRow,
   placeRow,
   reactionRow,
+  settingsRow,
   shownInPlaceOf,
   type Row,
 } from './records.ts'
@@ -44,6 +50,8 @@ export interface RestoringParts {
   group: GroupId
   /** Without a single event. */
   engine: Engine
+  /** Of that engine, likewise. */
+  particulars: Particulars
   storage: Storage
   /** How many events the log should hold. */
   total: number
@@ -70,13 +78,14 @@ export class Restoring {
   async run(): Promise<boolean> {
     await this.#replay()
     await this.#replayProofs()
+    if (this.#parts.engine.history.forks.version > 0) this.#parts.particulars.foldAgain()
     const wrong = await this.#wrongRecords()
     if (wrong) await this.#repair(wrong)
     return wrong !== undefined
   }
 
   async #replay(): Promise<void> {
-    const { group, engine, storage, total, onEvent } = this.#parts
+    const { group, engine, particulars, storage, total, onEvent } = this.#parts
     const { log } = engine.history
     for await (const [key, bytes] of storage.range(eventRange(group))) {
       const n = log.length + 1
@@ -84,6 +93,7 @@ export class Restoring {
       if ('reason' in restored) throw damaged(group, `event ${n}: ${restored.reason}`)
       const { event, entry } = restored
       onEvent(event)
+      particulars.note(event, entry)
       const answers = answeredBy(engine, event, entry)
       if (answers !== undefined) this.#answers.set(n, answers)
       const reaction = decodeReaction(event)
@@ -91,6 +101,18 @@ export class Restoring {
       await this.#turn()
     }
     if (log.length !== total) throw damaged(group, `${log.length} of ${total} events are there`)
+  }
+
+  /** Every record that follows from the graph, whoever it is about. */
+  *#peopleRows(): Generator<Row> {
+    const { group, engine, particulars, total } = this.#parts
+    const { roster } = engine
+    for (const { tag } of roster.devices()) yield deviceRow(group, deviceOf(engine, tag)!)
+    for (const user of roster.everybody()) {
+      const person = personOf(engine, particulars, user)
+      if (person) yield personRow(group, person)
+    }
+    if (total > 0 && particulars.isSet) yield settingsRow(group, particulars.settings)
   }
 
   async #replayProofs(): Promise<void> {
@@ -119,8 +141,10 @@ export class Restoring {
     }
     await compare(timelineRange(group), ([, value]) => this.#placeRow(log[decodePlaced(value).n - 1]))
     await compare(reactionRange(group), ([key]) => this.#reactionRow(log[decodeN(key) - 1]))
-    await compare(memberRange(group), ([key]) => this.#memberRow(toHex(key.subarray(-8))))
-    let expected = engine.roster.members.size
+    const people = new Map([...this.#peopleRows()].map((row) => [toHex(row[0]), row]))
+    for (const range of [deviceRange(group), personRange(group), settingsRange(group)])
+      await compare(range, ([key]) => people.get(toHex(key)))
+    let expected = people.size
     for (const entry of log) {
       if (this.#isPlaced(entry)) expected++
       if (this.#isReaction(entry)) expected++
@@ -148,16 +172,11 @@ export class Restoring {
   /** Every record that follows from the log. */
   *#rows(): Generator<Row> {
     const { engine } = this.#parts
-    for (const tag of engine.roster.members.keys()) yield this.#memberRow(tag)!
+    yield* this.#peopleRows()
     for (const entry of engine.history.log) {
       const row = this.#placeRow(entry) ?? this.#reactionRow(entry)
       if (row) yield row
     }
-  }
-
-  #memberRow(tag: string): Row | undefined {
-    const member = memberOf(this.#parts.engine, tag)
-    return member && memberRow(this.#parts.group, member)
   }
 
   #placeRow(entry: Entry | undefined): Row | undefined {

@@ -13,6 +13,7 @@ import type { FrameStream, PeerKey } from '../network/network.ts'
 import { batches, Fault, Frames, SendQueue } from './frames.ts'
 import type { GroupLog } from './group-log.ts'
 import { Intake } from './intake.ts'
+import { REFUSALS } from './admission.ts'
 import { helloProof, isHelloProof } from './membership.ts'
 import type { SyncParts } from './syncing.ts'
 
@@ -22,7 +23,6 @@ const WINDOW_FRAME_SIZE_BYTES = 192 * 1024
 export interface SessionParts extends SyncParts {
   id: GroupId
   log: GroupLog
-  secret: Uint8Array
   catchUp: CatchUp<SyncSession>
   stream: FrameStream
   frames: Frames
@@ -37,7 +37,7 @@ export class Session {
   /** It ended because of the order in which slices came: another session goes on. */
   isStuck = false
   readonly #parts: SessionParts
-  readonly #peer: PeerKey
+  readonly peer: PeerKey
   readonly #sending: SendQueue
   readonly #intake: Intake
   /** Arrived, and not taken in. */
@@ -52,17 +52,18 @@ export class Session {
 
   constructor(parts: SessionParts) {
     this.#parts = parts
-    const { log, secret, network, crypto, stream, now, incarnation, addresses, catchUp } = parts
-    this.#peer = stream.peer
+    const { id, log, network, crypto, stream, now, incarnation, addresses, catchUp } = parts
+    this.peer = stream.peer
     this.#over.promise.catch(() => {})
     this.#sending = new SendQueue(stream, (error) => this.#over.reject(error))
-    this.#intake = new Intake(log, this.#peer, now)
+    this.#intake = new Intake(log, this.peer, now)
     const encoder = new TextEncoder()
     this.machine = new SyncSession({
       history: log.engine.history,
       sha256: crypto.sha256,
       hello: {
-        proof: helloProof(secret, network.self, this.#peer, crypto),
+        proof: helloProof(id, network.self, this.peer, crypto),
+        credential: parts.credential(id, this.peer),
         incarnation,
         wallClockMs: now().nowMs,
       },
@@ -73,14 +74,18 @@ export class Session {
 
   /** Resolves when both sides have what they wanted. True when another session may bring more at once. */
   async run(first?: Frame): Promise<boolean> {
-    const { id, secret, network, crypto, onAdmitted, onSynchronised } = this.#parts
+    const { id, network, crypto, refusal, secretsFor, onAdmitted, onRefused, onSynchronised } = this.#parts
     try {
       this.#carryOut(this.machine.start())
       for (let frame = first ?? (await this.#next()); frame; frame = await this.#next()) {
+        if (frame.type === 'refuse')
+          onRefused(id, this.peer, REFUSALS[frame.reason] ?? 'stranger', frame.event)
         if (frame.type === 'hello') {
-          if (!isHelloProof(frame.proof, secret, this.#peer, network.self, crypto))
-            throw new Fault('not-admitted')
-          onAdmitted(id, this.#peer)
+          if (!isHelloProof(frame.proof, id, this.peer, network.self, crypto)) throw new Fault('not-admitted')
+          if (await refusal(id, this.peer, frame.credential)) throw new Fault('not-admitted')
+          onAdmitted(id, this.peer)
+          const secrets = secretsFor(id, this.peer)
+          if (secrets.length > 0) this.#sending.push(encodeFrame({ type: 'secrets', secrets }))
         }
         this.#carryOut(this.machine.receive(frame))
         this.#parts.onChange()
@@ -90,7 +95,7 @@ export class Session {
       // What came before the end of the stream is taken in, and judged.
       await this.#taking
       await this.#sending.done()
-      if (this.#finish?.isWhole) await onSynchronised(id, this.#peer)
+      if (this.#finish?.isWhole) await onSynchronised(id, this.peer)
       return this.#finish?.again ?? false
     } finally {
       this.machine.close()
@@ -128,7 +133,7 @@ export class Session {
   }
 
   #carryOut(effects: SyncEffect[]): void {
-    const { id, onAddresses, onPeerClock, onForkSuspected, now } = this.#parts
+    const { id, onAddresses, onSecrets, onPeerClock, onForkSuspected, now } = this.#parts
     for (const effect of effects)
       switch (effect.type) {
         case 'send':
@@ -154,8 +159,11 @@ export class Session {
           )
           break
         }
+        case 'secrets':
+          onSecrets(id, effect.secrets)
+          break
         case 'peerClock':
-          onPeerClock(this.#peer, effect.wallClockMs - now().nowMs)
+          onPeerClock(this.peer, effect.wallClockMs - now().nowMs)
           break
         case 'forkSuspected':
           onForkSuspected()
@@ -220,7 +228,7 @@ export class Session {
         this.#isTaking = false
         return
       }
-      if ('window' in one) this.#parts.onWindow(this.#parts.id, one.window, this.#peer)
+      if ('window' in one) this.#parts.onWindow(this.#parts.id, one.window, this.peer)
       else this.#carryOut(this.machine.taken(one, await this.#intake.take(one.events)))
       this.#waitingBytes -= sizeOf('window' in one ? one.window : one.events)
       this.#wake()

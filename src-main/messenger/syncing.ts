@@ -2,15 +2,17 @@
  * Which sync sessions run: one at a time per peer and group, whoever began it. The sessions of a group with several peers
  * share what there is to fetch (core/catch-up.ts).
  */
-import type { GroupId } from '../api/contract.ts'
+import type { EventId, GroupId } from '../api/contract.ts'
 import { CatchUp, type Progress } from '../core/catch-up.ts'
 import type { Moment } from '../core/engine.ts'
 import { MAX_MISSING_EVENTS, MAX_SESSIONS_PER_PEER, SLICE_TIMEOUT_MS } from '../core/limits.ts'
 import { eventsOf, type Missing } from '../core/missing.ts'
 import type { SyncSession } from '../core/sync-session.ts'
+import type { SharedSecret } from '../core/secrets/epochs.ts'
 import { encodeFrame, type Frame } from '../core/sync.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import type { FrameStream, Network, PeerKey } from '../network/network.ts'
+import { REFUSALS, type Refusal } from './admission.ts'
 import { batches, Fault, Frames, type SyncFault } from './frames.ts'
 import type { GroupLog } from './group-log.ts'
 import { Intake } from './intake.ts'
@@ -21,7 +23,6 @@ import type { Time } from './time.ts'
 /** What a session needs to know about a group. */
 export interface SyncGroup {
   log: GroupLog
-  secret: Uint8Array
 }
 
 export interface SyncParts {
@@ -33,6 +34,24 @@ export interface SyncParts {
   time: Time
   now(): Moment
   addresses(): string[]
+  /** What this device shows of itself. */
+  credential(group: GroupId, peer: PeerKey): Uint8Array
+  /** Why a peer with this credential is not admitted; undefined: it is. */
+  refusal(group: GroupId, peer: PeerKey, credential: Uint8Array): Promise<Refusal | undefined>
+  /** What lets a peer enter that has an invite and cites these control heads, or why nothing does. */
+  vouch(
+    group: GroupId,
+    peer: PeerKey,
+    credential: Uint8Array,
+    heads: readonly EventId[],
+  ): Uint8Array | Refusal
+  /** Secrets that a peer may have. */
+  secretsFor(group: GroupId, peer: PeerKey): SharedSecret[]
+  onSecrets(group: GroupId, secrets: SharedSecret[]): void
+  /** The event, encoded, by which a peer lost its place in the group. */
+  removalOf(group: GroupId, peer: PeerKey): Promise<Uint8Array>
+  /** A peer does not admit this device; event: what it says took it out of the group, or nothing. */
+  onRefused(group: GroupId, peer: PeerKey, refusal: Refusal, event: Uint8Array): void
   onAddresses(group: GroupId, addresses: string[]): void
   onPeerClock(peer: PeerKey, offsetMs: number): void
   onAdmitted(group: GroupId, peer: PeerKey): void
@@ -58,6 +77,7 @@ interface Shared {
   turn: { slice: object; cancel: () => void } | undefined
 }
 
+const NOTHING = new Uint8Array(0)
 const slotOf = (group: GroupId, peer: PeerKey): string => `${group} ${peer}`
 
 export class Syncing {
@@ -103,6 +123,34 @@ export class Syncing {
     )
   }
 
+  /** Asks a peer for a voucher; undefined when it gave none. Why not is told to onRefused. */
+  async askForVoucher(
+    group: GroupId,
+    peer: PeerKey,
+    credential: Uint8Array,
+    heads: EventId[],
+  ): Promise<Uint8Array | undefined> {
+    let signature: Uint8Array | undefined
+    await this.#withStream(peer, async (stream, frames) => {
+      const { network, crypto, onRefused } = this.#parts
+      const proof = helloProof(group, network.self, peer, crypto)
+      await stream.send(encodeFrame({ type: 'enter', proof, credential, heads }))
+      const answer = await frames.next()
+      if (answer?.type === 'refuse')
+        onRefused(group, peer, REFUSALS[answer.reason] ?? 'stranger', answer.event)
+      else if (answer?.type === 'voucher') signature = answer.signature
+      else throw new Fault('unexpected-frame')
+    })
+    return signature
+  }
+
+  /** Ends what goes on with a peer that belongs to the group no longer. */
+  expel(group: GroupId, peer: PeerKey): void {
+    this.#again.delete(slotOf(group, peer))
+    for (const session of this.#shared.get(group)?.sessions.values() ?? [])
+      if (session.peer === peer) session.abort('it belongs to the group no longer')
+  }
+
   /** Answers a stream that a peer opened. Never throws. */
   async answer(stream: FrameStream): Promise<void> {
     const { peer } = stream
@@ -110,19 +158,21 @@ export class Syncing {
     await this.#run(stream, async (frames) => {
       const first = await frames.next()
       if (!first) throw new Error('ended before it began')
-      if (first.type !== 'hello' && first.type !== 'ask') throw new Fault('bad-frame')
-      const admittedTo = this.#groupWith(peer, first.proof)
-      if (!admittedTo) {
-        await stream.send(encodeFrame({ type: 'refuse' }))
-        throw new Fault('not-admitted')
-      }
-      if (first.type === 'ask') return this.#answerAsk(stream, this.#parts.groups.get(admittedTo)!.log, first)
+      if (first.type !== 'hello' && first.type !== 'ask' && first.type !== 'enter')
+        throw new Fault('bad-frame')
+      const named = this.#groupWith(peer, first.proof)
+      if (!named) return this.#refuse(stream, 'stranger')
+      if (first.type === 'enter') return this.#answerEnter(stream, named, first)
+      const credential = first.type === 'hello' ? first.credential : NOTHING
+      const refusal = await this.#parts.refusal(named, peer, credential)
+      if (refusal) return this.#refuse(stream, refusal, named)
+      if (first.type === 'ask') return this.#answerAsk(stream, this.#parts.groups.get(named)!.log, first)
       // Both began at once, and would give each other everything twice: the smaller key's session goes first.
-      const own = this.#initiated.get(slotOf(admittedTo, peer))
+      const own = this.#initiated.get(slotOf(named, peer))
       if (own && this.#parts.network.self < peer) await own
-      if ((this.#answered.get(slotOf(admittedTo, peer)) ?? 0) >= MAX_SESSIONS_PER_PEER)
+      if ((this.#answered.get(slotOf(named, peer)) ?? 0) >= MAX_SESSIONS_PER_PEER)
         throw new Fault('too-many-sessions')
-      group = admittedTo
+      group = named
       this.#countAnswered(group, peer, 1)
       await this.#converse(stream, frames, group, first)
     })
@@ -181,14 +231,13 @@ export class Syncing {
   async #converse(stream: FrameStream, frames: Frames, id: GroupId, first?: Frame): Promise<void> {
     const group = this.#parts.groups.get(id)
     if (!group) return
-    const { log, secret } = group
+    const { log } = group
     await log.flushed()
     const shared = this.#sharedOf(id)
     const session = new Session({
       ...this.#parts,
       id,
       log,
-      secret,
       stream,
       frames,
       catchUp: shared.catchUp,
@@ -237,7 +286,7 @@ export class Syncing {
     const { network, crypto, groups, now } = this.#parts
     const group = groups.get(id)
     if (!group) return
-    const proof = helloProof(group.secret, network.self, stream.peer, crypto)
+    const proof = helloProof(id, network.self, stream.peer, crypto)
     await stream.send(encodeFrame({ type: 'ask', proof, ...missing }))
     const intake = new Intake(group.log, stream.peer, now)
     let left = MAX_MISSING_EVENTS
@@ -258,8 +307,20 @@ export class Syncing {
 
   #groupWith(peer: PeerKey, proof: Uint8Array): GroupId | undefined {
     const { crypto, network, groups } = this.#parts
-    for (const [id, { secret }] of groups)
-      if (isHelloProof(proof, secret, peer, network.self, crypto)) return id
+    for (const id of groups.keys()) if (isHelloProof(proof, id, peer, network.self, crypto)) return id
     return undefined
+  }
+
+  async #refuse(stream: FrameStream, refusal: Refusal, id?: GroupId): Promise<never> {
+    const isRemoved = refusal === 'removed' && id !== undefined
+    const event = isRemoved ? await this.#parts.removalOf(id, stream.peer) : NOTHING
+    await stream.send(encodeFrame({ type: 'refuse', reason: REFUSALS.indexOf(refusal), event }))
+    throw new Fault('not-admitted')
+  }
+
+  async #answerEnter(stream: FrameStream, id: GroupId, { credential, heads }: Frame & { type: 'enter' }) {
+    const answer = this.#parts.vouch(id, stream.peer, credential, heads)
+    if (typeof answer === 'string') await this.#refuse(stream, answer)
+    else await stream.send(encodeFrame({ type: 'voucher', signature: answer }))
   }
 }

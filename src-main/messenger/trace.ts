@@ -7,12 +7,12 @@ import type { DeviceTag, EventId } from '../api/contract.ts'
 import { toHex } from '../core/bytes.ts'
 import type { Engine } from '../core/engine.ts'
 import { chainOf, kindName } from '../core/event.ts'
-import type { Entry, History } from '../core/history.ts'
+import type { Entry } from '../core/history.ts'
 import { decodeMessage } from './content.ts'
 import type { Group } from './group.ts'
 
 /** The line of one delivered event; line: of the log that it was replayed from. */
-export function traceLine(entry: Entry, history: History, line?: number): object {
+export function traceLine(entry: Entry, line?: number): object {
   const { n, id, tag, seq, kind, hlc } = entry
   return {
     n,
@@ -22,7 +22,7 @@ export function traceLine(entry: Entry, history: History, line?: number): object
     chain: chainOf(kind),
     kind: kindName(kind),
     hlc: hlc.toString(16).padStart(16, '0'),
-    deps: history.parentsOf(entry).map((parent) => parent.id),
+    deps: entry.parents.map((parent) => parent.id),
     ...(line === undefined ? {} : { line }),
   }
 }
@@ -66,7 +66,7 @@ async function* linesOf(group: Group): AsyncGenerator<object> {
   const visible = history.log.filter((entry) => history.forks.isVisible(entry))
   for (const [i, entry] of visible.entries()) {
     const line = decodeMessage(await group.log.read(entry.n))?.line
-    yield { ...traceLine(entry, history, line), n: i + 1 }
+    yield { ...traceLine(entry, line), n: i + 1 }
   }
   const timeline: EventId[] = []
   for await (const n of group.timeline()) timeline.push(history.log[n - 1]!.id)

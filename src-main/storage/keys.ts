@@ -4,14 +4,16 @@
  *
  *   e group n      -> event bytes, in delivery order: the log, the only truth
  *   f group tag    -> the proof that a device forked: its two events
- *   o group key    -> the timeline: see messenger/records.ts, also for the next two
+ *   o group key    -> the timeline: see messenger/records.ts, also for the next four
  *   r group id16 n -> reactions (event n) to a message
- *   m group tag    -> members
+ *   m group tag    -> devices
+ *   u group user   -> people
+ *   q group        -> what the group is called
  *   s group        -> state record, written in every batch
  *   g group        -> what makes this device a member: see messenger/membership.ts
  *   a setting      -> settings of the app
  */
-import type { DeviceTag, EventId, GroupId, TimelineKey } from '../api/contract.ts'
+import type { DeviceTag, EventId, GroupId, TimelineKey, UserId } from '../api/contract.ts'
 import { ascii, concat, fromHex } from '../core/bytes.ts'
 
 const N_SIZE = 6
@@ -38,7 +40,9 @@ export const timelineIndexKey = (group: GroupId, key: TimelineKey) =>
   concat([prefix('o', group), fromHex(key)])
 export const reactionKey = (group: GroupId, target: EventId, n: number) =>
   concat([reactionPrefix(group, target), encodeN(n)])
-export const memberKey = (group: GroupId, tag: DeviceTag) => concat([prefix('m', group), fromHex(tag)])
+export const deviceKey = (group: GroupId, tag: DeviceTag) => concat([prefix('m', group), fromHex(tag)])
+export const personKey = (group: GroupId, user: UserId) => concat([prefix('u', group), fromHex(user)])
+export const settingsKey = (group: GroupId) => prefix('q', group)
 export const forkKey = (group: GroupId, tag: DeviceTag) => concat([prefix('f', group), fromHex(tag)])
 export const stateKey = (group: GroupId) => prefix('s', group)
 export const groupKey = (group: GroupId) => prefix('g', group)
@@ -54,7 +58,12 @@ export const forkRange = (group: GroupId): KeyRange => within(prefix('f', group)
 /** Reactions to one message, or all. */
 export const reactionRange = (group: GroupId, target?: EventId): KeyRange =>
   within(target === undefined ? prefix('r', group) : reactionPrefix(group, target))
-export const memberRange = (group: GroupId): KeyRange => within(prefix('m', group))
+export const deviceRange = (group: GroupId): KeyRange => within(prefix('m', group))
+export const personRange = (group: GroupId): KeyRange => within(prefix('u', group))
+export const settingsRange = (group: GroupId): KeyRange => within(prefix('q', group))
+/** Everything that the store holds of a group. */
+export const groupRanges = (group: GroupId): KeyRange[] =>
+  [...'efomrsquqg'].map((table) => within(prefix(table, group)))
 export const groupsRange = (): KeyRange => within(ascii('g'))
 
 /** All keys that start with a prefix: up to the next prefix of the same length. */

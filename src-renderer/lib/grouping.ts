@@ -18,7 +18,7 @@ export function startsGroup(previous: Message | undefined, message: Message): bo
   return (
     previous === undefined ||
     previous.kind !== 'message' ||
-    previous.device !== message.device ||
+    (previous.user ?? previous.device) !== (message.user ?? message.device) ||
     previous.author !== message.author ||
     previous.via !== message.via ||
     startsDay(previous, message) ||

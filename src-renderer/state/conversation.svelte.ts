@@ -8,7 +8,6 @@
  */
 import { flushSync } from 'svelte'
 import type {
-  DeviceTag,
   EventId,
   Explanation,
   GroupId,
@@ -23,7 +22,7 @@ import { indexOfMessage, insertByKey } from '../lib/ordered.ts'
 import { toggled } from '../lib/reactions.ts'
 import { countsAsUnread } from '../lib/unread.ts'
 import { Draft } from './draft.svelte.ts'
-import { Outbox } from './outbox.svelte.ts'
+import { Outbox, type Author } from './outbox.svelte.ts'
 import { Reading } from './reading.svelte.ts'
 
 export const PAGE_SIZE = 60
@@ -189,11 +188,7 @@ export class Conversation {
   }
 
   /** Sends what was written; it is on screen before this returns. */
-  async send(
-    text: string,
-    replyTo: Quote | undefined,
-    author: { device: DeviceTag; name: string },
-  ): Promise<void> {
+  async send(text: string, replyTo: Quote | undefined, author: Author): Promise<void> {
     this.reading.removeDivider()
     await Promise.all([this.outbox.send(text, replyTo, author), this.toNewest()])
   }

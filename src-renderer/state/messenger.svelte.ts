@@ -1,9 +1,24 @@
 /** The whole window: the groups, which one is open, and the updates that come for them. */
-import type { AppState, Commands, GroupId, GroupSummary } from '../../src-main/api/contract.ts'
+import { SvelteSet } from 'svelte/reactivity'
+import type {
+  AppState,
+  Commands,
+  EventId,
+  GroupId,
+  GroupSummary,
+  Identity,
+  UserId,
+} from '../../src-main/api/contract.ts'
 import { AppError, type ErrorCode } from '../../src-main/api/errors.ts'
 import type { Client, ClientListener, Link } from '../client.ts'
 import { errorSentence } from '../i18n/words.svelte.ts'
-import { Conversation } from './conversation.svelte.ts'
+import { Conversation, type Place } from './conversation.svelte.ts'
+import { Audit } from './audit.svelte.ts'
+import { Invites } from './invites.svelte.ts'
+import { OwnDevices } from './own-devices.svelte.ts'
+import { People } from './people.svelte.ts'
+import { PhraseCheck } from './phrase-check.svelte.ts'
+import { Pictures } from './pictures.svelte.ts'
 import { Theme } from './theme.svelte.ts'
 import { Toasts } from './toasts.svelte.ts'
 
@@ -17,8 +32,23 @@ const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 const NOTHING_READ = { unread: 0, readN: 0 }
 
+const NOBODY: Identity = {
+  user: '',
+  name: '',
+  isPhraseConfirmed: true,
+  fingerprint: [],
+  fingerprintCode: '',
+}
+
 /** What does not change while the messenger runs. */
-export type About = Omit<AppState, 'groups' | 'name'>
+export type About = Omit<AppState, 'groups' | 'name' | 'identity' | 'blocked'>
+
+/** The dialog over the window; one at a time. */
+export type WindowDialog =
+  | { kind: 'create' | 'restore' | 'profile' | 'phrase' }
+  | { kind: 'join'; invite: string }
+  | { kind: 'settings' | 'invite' | 'audit' | 'leave' | 'delete'; group: GroupId }
+  | { kind: 'report'; group: GroupId; message: EventId; author: string; text: string }
 
 export class Messenger implements ClientListener {
   readonly toasts = new Toasts()
@@ -27,7 +57,17 @@ export class Messenger implements ClientListener {
   fatal = $state.raw<unknown>(undefined)
   ready = $state(false)
   about = $state.raw<About>({ device: '', addresses: [], version: '', dataFolder: '' })
-  name = $state('')
+  identity = $state.raw<Identity>(NOBODY)
+  /** Whose messages are folded away. */
+  readonly blocked = new SvelteSet<UserId>()
+  dialog = $state.raw<WindowDialog | undefined>(undefined)
+  /** The people beside the conversation. */
+  peopleShown = $state(false)
+  /** A message to be brought on screen once its group is. */
+  wanted = $state.raw<(Place & { group: GroupId }) | undefined>(undefined)
+  /** The reminder of the recovery phrase was put off until the window opens again. */
+  phrasePutOff = $state(false)
+  readonly pictures: Pictures
   /** The group heard from last comes first. */
   groups = $state.raw<readonly GroupSummary[]>([])
   activeId = $state<GroupId | undefined>(undefined)
@@ -39,15 +79,26 @@ export class Messenger implements ClientListener {
   readonly #commands: Commands
   readonly #client: Client
   readonly #conversations = new Map<GroupId, Conversation>()
+  readonly #people = new Map<GroupId, People>()
 
   constructor(client: Client) {
     this.#client = client
     this.#commands = client.commands
+    this.pictures = new Pictures((args) => client.commands.getPicture(args))
     client.listen(this)
   }
 
   get active(): GroupSummary | undefined {
-    return this.groups.find((group) => group.id === this.activeId)
+    return this.group(this.activeId)
+  }
+
+  /** Empty until somebody said it. */
+  get name(): string {
+    return this.identity.name
+  }
+
+  group(id: GroupId | undefined): GroupSummary | undefined {
+    return this.groups.find((group) => group.id === id)
   }
 
   linkChanged(link: Link): void {
@@ -56,6 +107,7 @@ export class Messenger implements ClientListener {
   }
 
   groupChanged(group: GroupSummary): void {
+    this.pictures.retry()
     const known = this.groups.find(({ id }) => id === group.id)
     const spoke = known === undefined || (group.last !== undefined && !sameLast(known, group))
     if (spoke) this.groups = [group, ...this.groups.filter(({ id }) => id !== group.id)]
@@ -75,17 +127,43 @@ export class Messenger implements ClientListener {
     if (conversation) void this.attempt(() => conversation.reload())
   }
 
+  peopleChanged({ group }: Parameters<ClientListener['peopleChanged']>[0]): void {
+    this.pictures.retry()
+    this.#people.get(group)?.changed()
+  }
+
+  identityChanged(identity: Identity): void {
+    this.identity = identity
+  }
+
+  blockedChanged({ users }: Parameters<ClientListener['blockedChanged']>[0]): void {
+    for (const user of this.blocked) if (!users.includes(user)) this.blocked.delete(user)
+    for (const user of users) this.blocked.add(user)
+  }
+
+  groupDeleted({ group }: Parameters<ClientListener['groupDeleted']>[0]): void {
+    if (this.activeId === group) this.close()
+    this.groups = this.groups.filter(({ id }) => id !== group)
+    this.#conversations.get(group)?.draft.take()
+    this.#conversations.delete(group)
+    this.#people.delete(group)
+    if (this.dialog !== undefined && 'group' in this.dialog && this.dialog.group === group)
+      this.dialog = undefined
+  }
+
   /** Asks for everything; also after a lost link, when updates were missed. */
   async load(): Promise<void> {
     try {
-      const { name, groups, ...about } = await this.#commands.getState()
+      const { name, identity, blocked, groups, ...about } = await this.#commands.getState()
       this.about = about
-      this.name = name
+      this.identity = { ...identity, name }
+      this.blockedChanged({ users: blocked })
       this.groups = [...groups].sort((a, b) => (b.last?.sentAtMs ?? 0) - (a.last?.sentAtMs ?? 0))
       this.fatal = undefined
       this.ready = true
+      for (const people of this.#people.values()) people.changed()
       for (const [id, conversation] of this.#conversations)
-        void this.attempt(() => conversation.refresh(groups.find((group) => group.id === id) ?? NOTHING_READ))
+        void this.attempt(() => conversation.refresh(this.group(id) ?? NOTHING_READ))
     } catch (error) {
       if (error instanceof AppError && FATAL.has(error.code)) this.fatal = error
       else if (this.link === 'open') this.toasts.problem(error)
@@ -119,21 +197,107 @@ export class Messenger implements ClientListener {
     this.open(this.groups[next]!.id)
   }
 
-  async createGroup(name: string): Promise<void> {
-    this.#enter(await this.#commands.createGroup({ name }))
+  /** A link to a group came from outside: it is asked for, and nothing is done by itself. */
+  openLink(text: string): void {
+    this.dialog = { kind: 'join', invite: text }
+  }
+
+  /** Opens a group at one of its messages. */
+  show(group: GroupId, { id, key }: Place): void {
+    this.open(group)
+    this.dialog = undefined
+    this.wanted = { group, id, key }
+  }
+
+  peopleOf(group: GroupId): People {
+    let people = this.#people.get(group)
+    if (people === undefined) this.#people.set(group, (people = new People(group, this.#commands)))
+    return people
+  }
+
+  invitesOf(group: GroupId): Invites {
+    return new Invites(group, this.#commands)
+  }
+
+  auditOf(group: GroupId): Audit {
+    return new Audit(group, this.#commands)
+  }
+
+  checkPhrase(): PhraseCheck {
+    return new PhraseCheck(this.#commands)
+  }
+
+  ownDevices(): OwnDevices {
+    return new OwnDevices(this.#commands)
+  }
+
+  async createGroup(args: Parameters<Commands['createGroup']>[0]): Promise<void> {
+    this.#enter(await this.#commands.createGroup(args))
   }
 
   async joinGroup(invite: string): Promise<void> {
     this.#enter(await this.#commands.joinGroup({ invite }))
   }
 
-  async createInvite(group: GroupId): Promise<string> {
-    return (await this.#commands.createInvite({ group })).invite
+  /** Gives up joining, and looks no longer at the group. */
+  async cancelJoin(group: GroupId): Promise<void> {
+    await this.#commands.cancelJoin({ group })
+    this.groupDeleted({ group })
+  }
+
+  changeSettings(args: Parameters<Commands['changeSettings']>[0]): Promise<void> {
+    return this.#commands.changeSettings(args)
+  }
+
+  leaveGroup(group: GroupId): Promise<void> {
+    return this.#commands.leaveGroup({ group })
+  }
+
+  async deleteGroup(group: GroupId): Promise<void> {
+    await this.#commands.deleteGroup({ group })
+    this.groupDeleted({ group })
+  }
+
+  succeed(group: GroupId): Promise<void> {
+    return this.#commands.succeed({ group })
+  }
+
+  report(args: Parameters<Commands['report']>[0]): Promise<void> {
+    return this.#commands.report(args)
   }
 
   async setName(name: string): Promise<void> {
     await this.#commands.setName({ name })
-    this.name = name
+    this.identity = { ...this.identity, name }
+  }
+
+  /** A data URL; undefined takes it away. */
+  setPicture(picture: string | undefined): Promise<void> {
+    return this.#commands.setPicture({ picture })
+  }
+
+  async restoreIdentity(phrase: string): Promise<void> {
+    this.identity = await this.#commands.restoreIdentity({ phrase })
+  }
+
+  async importIdentity(text: string, passphrase: string): Promise<void> {
+    this.identity = await this.#commands.importIdentity({ text, passphrase })
+  }
+
+  async exportIdentity(passphrase: string): Promise<string> {
+    return (await this.#commands.exportIdentity({ passphrase })).text
+  }
+
+  getFingerprint(user: UserId): Promise<{ words: string[]; code: string }> {
+    return this.#commands.getFingerprint({ user })
+  }
+
+  /** Folds away what somebody writes, everywhere on this device. */
+  async setBlocked(user: UserId, blocked: boolean): Promise<void> {
+    await this.#commands.setBlocked({ user, blocked })
+    if (blocked) this.blocked.add(user)
+    else this.blocked.delete(user)
+    for (const people of this.#people.values()) people.changed()
   }
 
   /** Runs something that may fail; the failure becomes a toast. True when it went well. */

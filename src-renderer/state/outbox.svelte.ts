@@ -1,4 +1,12 @@
-import type { Commands, DeviceTag, EventId, GroupId, Message, Quote } from '../../src-main/api/contract.ts'
+import type {
+  Commands,
+  DeviceTag,
+  EventId,
+  GroupId,
+  Message,
+  Quote,
+  UserId,
+} from '../../src-main/api/contract.ts'
 
 /** A message of mine that is not final yet, shaped like a message so that the timeline shows it as one. */
 export interface Outgoing {
@@ -6,6 +14,13 @@ export interface Outgoing {
   /** failed keeps the error, to be told in words. */
   status: 'sending' | 'failed'
   error?: unknown
+}
+
+/** Who writes here. */
+export interface Author {
+  device: DeviceTag
+  user?: UserId | undefined
+  name: string
 }
 
 /** Sorts after every real key. */
@@ -35,17 +50,14 @@ export class Outbox {
     return this.list.find((outgoing) => outgoing.message.id === id)
   }
 
-  async send(
-    text: string,
-    replyTo: Quote | undefined,
-    author: { device: DeviceTag; name: string },
-  ): Promise<void> {
+  async send(text: string, replyTo: Quote | undefined, author: Author): Promise<void> {
     const message: Message = {
       id: `local-${++lastNumber}`,
       key: LAST_KEY + String(lastNumber).padStart(12, '0'),
       n: -1,
       kind: 'message',
       device: author.device,
+      user: author.user,
       author: author.name,
       own: true,
       text,

@@ -25,7 +25,7 @@ function makeTalk(next: (limit: number) => number, length: number): History {
 function pastsOf(history: History): Map<EventId, Set<EventId>> {
   const pasts = new Map<EventId, Set<EventId>>()
   for (const entry of history.log) {
-    const parents = history.parentsOf(entry)
+    const parents = entry.parents
     pasts.set(entry.id, new Set(parents.flatMap(({ id }) => [id, ...pasts.get(id)!])))
   }
   return pasts

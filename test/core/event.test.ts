@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fromHex, toHex } from '../../src-main/core/bytes.ts'
-import { decodeEvent, encodeEvent, type EventFields } from '../../src-main/core/event.ts'
+import { decodeEvent, encodeContext, encodeEvent, type EventFields } from '../../src-main/core/event.ts'
 import { MAX_BODY_SIZE_BYTES, MAX_DEPS, MAX_EVENT_SIZE_BYTES } from '../../src-main/core/limits.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 
@@ -57,6 +57,20 @@ describe('the encoding of an event', () => {
         '6869',
     )
     expect(event.id).toBe('f03fa077a7fc702f4effdae810daf58ccbc8c57692a01eee7b5a55520969e4db')
+  })
+
+  test('begins with what an encrypted body is bound to, whatever that body is', () => {
+    fc.assert(
+      fc.property(fields, (event) => {
+        const context = encodeContext(event)
+        expect(encode(event).bytes.subarray(0, context.length)).toEqual(context)
+        expect(encodeContext({ ...event, body: new Uint8Array(7) } as EventFields)).toEqual(context)
+      }),
+    )
+    expect(toHex(encodeContext(SAMPLE))).toBe(
+      `0101000123456789abcdefac02019b00000000000101aaaaaaaaaaaaaaaa05${'cc'.repeat(16)}`,
+    )
+    expect(() => encodeContext({ ...SAMPLE, seq: 0 })).toThrow(TypeError)
   })
 
   test('decodes to what was encoded', () => {

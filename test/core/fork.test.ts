@@ -397,7 +397,7 @@ describe('laws', () => {
             expect(roster.digest()).toEqual(honest[0]!.engine.roster.digest())
             // A linear extension of happens-before, of which nothing visible lacks its past.
             for (const entry of history.log)
-              for (const parent of history.parentsOf(entry)) {
+              for (const parent of entry.parents) {
                 expect(parent.n).toBeLessThan(entry.n)
                 if (history.forks.isVisible(entry)) expect(history.forks.isVisible(parent)).toBe(true)
               }
@@ -406,7 +406,7 @@ describe('laws', () => {
             for (const entry of history.log.toReversed())
               if (!history.forks.has(entry.tag) || past.has(entry)) {
                 past.add(entry)
-                for (const parent of history.parentsOf(entry)) past.add(parent)
+                for (const parent of entry.parents) past.add(parent)
               }
             expect(new Set(visible(history))).toEqual(past)
             expect(history.forks.hiddenCount).toBe(history.log.length - past.size)
@@ -446,7 +446,7 @@ describe('laws', () => {
         const pasts = new Map<EventId, Set<EventId>>()
         for (const entry of history.log) {
           const past = new Set<EventId>()
-          for (const parent of history.parentsOf(entry))
+          for (const parent of entry.parents)
             for (const id of [parent.id, ...pasts.get(parent.id)!]) past.add(id)
           pasts.set(entry.id, past)
         }

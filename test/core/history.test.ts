@@ -43,8 +43,11 @@ test('what is missing is what the other side has not delivered, in delivery orde
           engine: { history },
         } of people)
           for (const { engine: other } of people) {
-            const theirTips = new Comparison(other.history, draw).tips()
-            const { c, m, suspects } = new Comparison(history, draw).missing(theirTips, new Set())
+            const [ours, theirs] = [history, other.history].map(
+              (one) => new Comparison(one, crypto.sha256, draw),
+            ) as [Comparison, Comparison]
+            const tips = theirs.tips(ours.summary)
+            const { c, m, suspects } = ours.missing(theirs.summary, tips, new Set())
             const isMissing = ({ id }: Entry) => !other.history.get(id)
             expect([...c, ...m]).toEqual(history.log.filter(isMissing))
             expect(suspects).toEqual([])
@@ -58,7 +61,23 @@ test('what is missing is what the other side has not delivered, in delivery orde
 test('a fingerprint is made of four bytes of an id, one of each quarter', () => {
   const { people } = makeWorld(NAMES)
   const { history } = people[0]!.engine
-  const [tip] = new Comparison(history, Uint8Array.of(0, 9, 18, 27)).tips()
+  const [tip] = new Comparison(history, crypto.sha256, Uint8Array.of(0, 9, 18, 27)).tips(new Map())
   const id = fromHex(history.chain(tip!.tag, tip!.chain).at(-1)!.id)
   expect(tip!.fingerprint).toBe(Buffer.from([id[0]!, id[9]!, id[18]!, id[27]!]).readUInt32BE())
+})
+
+test('of devices in buckets that are equal on both sides, nothing is told', () => {
+  const { people } = makeWorld(NAMES)
+  const [alice, bob] = people as [Person, Person]
+  const [ours, theirs] = [bob, alice].map(({ engine }, i) => {
+    if (i === 1) alice.say('x')
+    return new Comparison(engine.history, crypto.sha256, new Uint8Array(4))
+  }) as [Comparison, Comparison]
+  const buckets = new Set(people.map(({ tag }) => parseInt(tag.slice(0, 2), 16)))
+  expect(new Set(ours.summary.keys())).toEqual(buckets)
+  const first = alice.tag.slice(0, 2)
+  for (const told of [ours.tips(theirs.summary), theirs.tips(ours.summary)]) {
+    expect(told.map(({ tag }) => tag)).toContain(alice.tag)
+    expect(told.filter(({ tag }) => !tag.startsWith(first))).toEqual([])
+  }
 })

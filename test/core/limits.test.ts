@@ -58,7 +58,10 @@ function framesOf(history: History, addresses: Uint8Array[] = []): Frame[] {
   const hello = { proof: new Uint8Array(32), incarnation: new Uint8Array(8), wallClockMs: 0 }
   const catchUp = new CatchUp<SyncSession>()
   const session = new SyncSession({ history, sha256: crypto.sha256, hello, addresses, catchUp })
-  const effects = session.receive({ type: 'hello', ...hello, digest: new Uint8Array(32) })
+  const effects = [
+    ...session.receive({ type: 'hello', ...hello, digest: new Uint8Array(32) }),
+    ...session.receive({ type: 'summary', buckets: new Map() }),
+  ]
   return effects.flatMap((effect) => (effect.type === 'send' ? [effect.frame] : []))
 }
 

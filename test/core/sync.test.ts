@@ -252,12 +252,24 @@ describe('frames', () => {
         { to: max, count: 1_000 },
       ],
     },
+    {
+      type: 'summary',
+      buckets: new Map([
+        [0, 0xffff_ffff],
+        [255, 0],
+      ]),
+    },
     { type: 'want', chain: 'm', from: 1n, to: max, atLeast: 7 },
     { type: 'count', count: 300 },
     { type: 'newest', limit: MAX_WINDOW_EVENTS },
     { type: 'window', events: [Uint8Array.of(1), Uint8Array.of(2, 3)] },
   ])('$type is read as it was written', (frame) => {
     expect(decodeFrame(encodeFrame(frame))).toEqual(frame)
+  })
+
+  test('the bytes of a summary are these', () => {
+    const buckets = new Map([[7, 0x01020304]])
+    expect(Buffer.from(encodeFrame({ type: 'summary', buckets })).toString('hex')).toBe('0e010701020304')
   })
 
   test('the bytes of a plan and of a want are these', () => {

@@ -20,6 +20,10 @@ export async function serveFake(fake: FakeMessenger): Promise<string> {
         messagesDelivered: (argument) => listener('messagesDelivered', argument),
         messagesChanged: (argument) => listener('messagesChanged', argument),
         timelineChanged: (argument) => listener('timelineChanged', argument),
+        peopleChanged: (argument) => listener('peopleChanged', argument),
+        identityChanged: (argument) => listener('identityChanged', argument),
+        blockedChanged: (argument) => listener('blockedChanged', argument),
+        groupDeleted: (argument) => listener('groupDeleted', argument),
       })
       return () => {}
     },

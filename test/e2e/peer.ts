@@ -64,6 +64,10 @@ async function connect(url: string): Promise<Commands & OperatorCommands> {
       messagesDelivered: ignore,
       messagesChanged: ignore,
       timelineChanged: ignore,
+      peopleChanged: ignore,
+      identityChanged: ignore,
+      blockedChanged: ignore,
+      groupDeleted: ignore,
     },
     localNames: UPDATE_NAMES,
   })

@@ -1,15 +1,24 @@
 /** Walks through every screen of the window and leaves a picture of each in artifacts/screenshots. */
 import { expect, test } from 'vitest'
+import { JOIN_PROBLEMS } from '../../src-main/api/contract.ts'
 import { AppError } from '../../src-main/api/errors.ts'
 import {
+  auditEntries,
+  crowd,
   explanationOf,
   FakeMessenger,
+  GREEN,
   group,
   keyAt,
   message,
+  NOON_MS,
+  notice,
   office,
   OFFICE,
   JOINING,
+  PHRASE,
+  RED,
+  REMOVAL_WINS,
   WAITING,
 } from '../renderer/fake-client.ts'
 import { openApp, openBrowser } from './app.ts'
@@ -187,7 +196,7 @@ test('Why here? names causes and what is independent, and leads to them with the
 /** Waits until the line of progress is there for eyes, too. */
 async function appeared(window: Window): Promise<void> {
   const opacity = () => window.see('progress').evaluate((line) => getComputedStyle(line).opacity)
-  await expect.poll(opacity).toBe('1')
+  await expect.poll(opacity, { timeout: 5_000 }).toBe('1')
 }
 
 test('a newcomer sees the newest messages, and how far the earlier ones have come', async () => {
@@ -303,6 +312,8 @@ test('dialogs fit, wide and narrow', async () => {
     await window.page.keyboard.press('Escape')
     await window.openGroup('Office – third floor')
     await window.see('invite-button').click()
+    await window.see('invite-create').click()
+    await window.see('invite-copy').click()
     await window.see('invite-copied').and(window.page.locator('[data-copied]')).waitFor()
     await window.keep(`invite-${suffix}`)
     await window.size(NARROW)
@@ -392,7 +403,7 @@ test('a group without a word, and a name and words too long for their places', a
       text: 'क्षत्रिय'.repeat(60),
     }),
   ])
-  fake.add(group({ id: 'cd'.repeat(32), name: 'Silence', people: [] }), [])
+  fake.add(group({ id: 'cd'.repeat(32), name: 'Silence', people: 0, online: 0 }), [])
   fake.name = long.slice(0, 64)
   const window = await open(fake)
   for (const width of [WIDE, NARROW]) {
@@ -410,6 +421,496 @@ test('a group without a word, and a name and words too long for their places', a
   await window.keep('silence')
 })
 
+test('a way back to an identity, and a phrase that is written down and checked', async () => {
+  const fake = new FakeMessenger()
+  fake.identify({ name: '', isPhraseConfirmed: false })
+  const window = await open(fake)
+  const { page } = window
+  for (const look of LOOKS.slice(0, 2)) {
+    const suffix = `${look.theme}-${look.language}`
+    await window.size(WIDE)
+    await window.look(look)
+    await window.see('restore-identity').click()
+    await window.see('phrase-input').fill(PHRASE.join(' ').replace('eagle', 'chay'))
+    await window.see('confirm').last().click()
+    await window.see('dialog-error').waitFor()
+    await window.keep(`restore-wrong-word-${suffix}`)
+    await window.see('phrase-input').fill([...PHRASE].reverse().join(' '))
+    await window.see('confirm').last().click()
+    await window.keep(`restore-wrong-phrase-${suffix}`)
+    await window.see('restore-how-text').click()
+    await window.see('export-input').fill('tapri-identity:1:abc')
+    await window.see('passphrase-input').fill('wrong')
+    await window.see('confirm').last().click()
+    await window.see('dialog-error').waitFor()
+    await window.size(NARROW)
+    await window.keep(`restore-text-${suffix}`)
+    await page.keyboard.press('Escape')
+  }
+  await window.size(WIDE)
+  await window.introduce('Alice Rao')
+  fake.add(group({ id: OFFICE, name: 'Office' }), [])
+  for (const look of LOOKS) {
+    const suffix = `${look.theme}-${look.language}`
+    await window.size(WIDE)
+    fake.identify({ isPhraseConfirmed: false })
+    await window.look(look)
+    await window.see('phrase-reminder').waitFor()
+    await window.keep(`phrase-reminder-${suffix}`)
+    await window.see('phrase-start').click()
+    await window.see('phrase-reveal').waitFor()
+    await window.keep(`phrase-warning-${suffix}`)
+    await window.see('phrase-reveal').click()
+    await window.see('phrase-words').waitFor()
+    await window.keep(`phrase-words-${suffix}`)
+    await window.size(NARROW)
+    await window.keep(`phrase-words-narrow-${suffix}`)
+    await window.see('phrase-next').click()
+    const answers = window.see('phrase-answer')
+    for (const answer of await answers.all()) await answer.fill('zebra')
+    await window.see('phrase-check').click()
+    await window.see('dialog-error').waitFor()
+    await window.keep(`phrase-wrong-${suffix}`)
+    for (const answer of await answers.all())
+      await answer.fill(PHRASE[Number(await answer.getAttribute('data-place'))]!)
+    await page.keyboard.press('Enter')
+    await window.see('phrase-done').waitFor()
+    await window.keep(`phrase-done-${suffix}`)
+    await window.see('confirm').click()
+    expect(await window.see('phrase-reminder').count()).toBe(0)
+  }
+})
+
+test('the profile: name, picture, fingerprint, export and devices', async () => {
+  const fake = office(60)
+  const window = await open(fake)
+  const { page } = window
+  /** A picture as a camera may have taken it: wide, and far too large. */
+  const photo = await page.evaluate(() => {
+    const canvas = document.createElement('canvas')
+    canvas.width = 1600
+    canvas.height = 900
+    const context = canvas.getContext('2d')!
+    const shades = context.createLinearGradient(300, 0, 1300, 900)
+    for (const [at, colour] of [
+      ['0', '#2c7a4b'],
+      ['0.5', '#f2b84b'],
+      ['1', '#a2431c'],
+    ] as const)
+      shades.addColorStop(Number(at), colour)
+    context.fillStyle = shades
+    context.fillRect(0, 0, 1600, 900)
+    context.fillStyle = '#fff'
+    context.beginPath()
+    context.arc(800, 450, 260, 0, 7)
+    context.fill()
+    return canvas.toDataURL('image/png').split(',')[1]!
+  })
+  for (const look of LOOKS) {
+    const suffix = `${look.theme}-${look.language}`
+    await window.size(WIDE)
+    await window.look(look)
+    await window.see('profile-button').click()
+    await window.see('picture-input').setInputFiles({
+      name: 'photo.png',
+      mimeType: 'image/png',
+      buffer: Buffer.from(photo, 'base64'),
+    })
+    await window.see('profile-saved').and(page.locator('[data-saved=true]')).waitFor()
+    await window.keep(`profile-${suffix}`)
+    const sent = fake.calls.findLast(({ command }) => command === 'setPicture')!.args as { picture: string }
+    expect(sent.picture.length).toBeLessThanOrEqual(24_000)
+    await window.see('picture-input').setInputFiles({
+      name: 'words.txt',
+      mimeType: 'text/plain',
+      buffer: Buffer.from('no picture'),
+    })
+    await window.see('picture-error').waitFor()
+    await window.see('export').locator('summary').click()
+    await window.see('export-passphrase').fill('four horses')
+    await window.see('export-again').fill('four')
+    await window.see('own-devices').locator('summary').click()
+    await window.see('own-device').first().waitFor()
+    await window.see('own-devices').scrollIntoViewIfNeeded()
+    await window.keep(`profile-export-${suffix}`)
+    await window.see('device-remove').click()
+    await window.see('confirm-dialog').waitFor()
+    await window.keep(`device-remove-${suffix}`)
+    await page.keyboard.press('Escape')
+    await window.see('export-passphrase').fill('four horses drink chai')
+    await window.see('export-again').fill('four horses drink chai')
+    await window.see('export-make').click()
+    await window.see('export-copy').scrollIntoViewIfNeeded()
+    await window.size(NARROW)
+    await window.keep(`profile-narrow-${suffix}`)
+    await window.see('picture-remove').click()
+    await page.keyboard.press('Escape')
+    await window.see('profile-dialog').waitFor({ state: 'detached' })
+    expect(await page.evaluate(() => (document.activeElement as HTMLElement).dataset['testid'])).toBe(
+      'profile-button',
+    )
+  }
+})
+
+test('people by role, what one may do with each, and whoever is out', async () => {
+  const fake = office(60)
+  const picture = '0'.repeat(31) + 'a'
+  fake.pictures.set(picture, RED)
+  fake.people = fake.people.map((person) =>
+    person.name === 'Priya Nair' ? { ...person, picture, isBlocked: true } : person,
+  )
+  fake.update(OFFICE, { maySucceed: true })
+  const window = await open(fake)
+  const { page } = window
+  const row = (name: string) => window.see('person').filter({ hasText: name })
+  for (const look of LOOKS) {
+    const suffix = `${look.theme}-${look.language}`
+    await window.size(WIDE)
+    await window.look(look)
+    await window.openGroup('Office – third floor')
+    await window.see('people-button').click()
+    await row('Alice Rao').getByTestId('person-devices').click()
+    await row('Alice Rao').getByTestId('device').first().waitFor()
+    await window.keep(`people-devices-${suffix}`)
+    await window.see('former-member').last().scrollIntoViewIfNeeded()
+    await window.see('former-menu').last().click()
+    await window.see('action-add-member').waitFor()
+    await window.keep(`former-menu-${suffix}`)
+    await page.keyboard.press('Escape')
+    await row('Rahul Verma').getByTestId('person-menu').click()
+    await window.see('action-ban').waitFor()
+    await window.keep(`person-menu-${suffix}`)
+    await window.size(NARROW)
+    await row('Rahul Verma').getByTestId('person-menu').click()
+    await window.see('action-verify').waitFor()
+    await window.keep(`person-menu-narrow-${suffix}`)
+    await window.see('action-verify').click()
+    await window.see('their-fingerprint').waitFor()
+    await window.keep(`verify-narrow-${suffix}`)
+    await window.size(WIDE)
+    await window.keep(`verify-${suffix}`)
+    await window.see('verify-differ').click()
+    await window.see('verify-differs').waitFor()
+    await window.keep(`verify-differs-${suffix}`)
+    await window.see('confirm').click()
+    for (const action of ['remove', 'ban', 'transfer', 'make-owner']) {
+      await row('Rahul Verma').getByTestId('person-menu').click()
+      await window.see(`action-${action}`).click()
+      await window.see('confirm-dialog').waitFor()
+      await window.keep(`confirm-${action}-${suffix}`)
+      await page.keyboard.press('Escape')
+      await window.see('confirm-dialog').waitFor({ state: 'detached' })
+    }
+    await window.see('succeed').click()
+    await window.see('confirm-dialog').waitFor()
+    await window.keep(`succeed-${suffix}`)
+    await page.keyboard.press('Escape')
+  }
+  await row('Rohit').focus()
+  await page.keyboard.press('Home')
+  await page.keyboard.press('ArrowDown')
+  await page.keyboard.press('Enter')
+  await window.see('action-verify').waitFor()
+  await page.keyboard.press('End')
+  await page.keyboard.press('Enter')
+  await window.see('confirm-dialog').waitFor()
+  await window.see('confirm').focus()
+  await page.keyboard.press('Enter')
+  await window.see('former-member').filter({ hasText: 'Rahul Verma' }).waitFor()
+})
+
+test('ten thousand people open at once, are searched, and are not all drawn', async () => {
+  const fake = office(60)
+  fake.people = crowd(10_000)
+  fake.former = []
+  fake.update(OFFICE, { people: 10_000, online: 1_112 })
+  const window = await open(fake)
+  await window.openGroup('Office – third floor')
+  const startMs = Date.now()
+  await window.see('people-button').click()
+  await window.see('person').first().waitFor()
+  expect(Date.now() - startMs).toBeLessThan(3_000)
+  expect(await window.see('person').count()).toBeLessThan(100)
+  await window.keep('people-crowd')
+  const worstMs = await window.page.evaluate(async () => {
+    const list = document.querySelector('[data-testid=people-panel] [role=list]')!
+    let worst = 0
+    let before = performance.now()
+    for (let frame = 0; frame < 60; frame++) {
+      list.scrollTop += 4_000
+      await new Promise(requestAnimationFrame)
+      worst = Math.max(worst, performance.now() - before)
+      before = performance.now()
+    }
+    return worst
+  })
+  expect(worstMs).toBeLessThan(500)
+  await window.see('people-search').fill('09876')
+  await expect.poll(() => window.see('person').count()).toBe(1)
+  await window.see('people-search').fill('nobody of that name')
+  await expect.poll(() => window.see('person').count()).toBe(0)
+  await window.keep('people-no-match')
+})
+
+test('groups are made, settled, left and deleted', async () => {
+  const fake = office(60)
+  const picture = '0'.repeat(31) + 'b'
+  fake.pictures.set(picture, GREEN)
+  const window = await open(fake)
+  const { page } = window
+  for (const look of LOOKS) {
+    const suffix = `${look.theme}-${look.language}`
+    fake.update(OFFICE, {
+      role: 'admin',
+      picture,
+      conflicts: [
+        {
+          field: 'name',
+          values: [
+            { value: 'Office 3', by: 'Rahul Verma' },
+            { value: 'Office – third floor', by: 'Priya Nair' },
+          ],
+        },
+        {
+          field: 'picture',
+          values: [
+            { value: '', by: 'Rohit' },
+            { value: picture, by: 'Priya Nair' },
+          ],
+        },
+      ],
+    })
+    await window.size(WIDE)
+    await window.look(look)
+    await window.openGroup('Office – third floor')
+    await window.see('conflict-mark').waitFor()
+    await window.see('group-menu').click()
+    await window.see('action-leave').waitFor()
+    await window.keep(`group-menu-${suffix}`)
+    await window.see('action-settings').click()
+    await window.see('setting-conflict').first().waitFor()
+    await window.keep(`settings-conflict-${suffix}`)
+    await window.size(NARROW)
+    await window.keep(`settings-conflict-narrow-${suffix}`)
+    await window.size(WIDE)
+    await window.see('conflict-choose').last().click()
+    await expect.poll(() => window.see('setting-conflict').count()).toBe(1)
+    await page.keyboard.press('Escape')
+    fake.update(OFFICE, { role: 'member', conflicts: [] })
+    await window.see('group-menu').click()
+    await window.see('action-settings').click()
+    await window.see('settings-read').waitFor()
+    await window.keep(`settings-read-${suffix}`)
+    await page.keyboard.press('Escape')
+    fake.update(OFFICE, { role: 'owner' })
+    fake.failures.set('leaveGroup', new AppError('LAST_OWNER', 'You are the only owner.'))
+    await window.see('group-menu').click()
+    await window.see('action-leave').click()
+    await window.see('leave-dialog').waitFor()
+    await window.keep(`leave-${suffix}`)
+    await window.see('confirm').click()
+    await window.see('last-owner').waitFor()
+    await window.keep(`leave-last-owner-${suffix}`)
+    await window.see('leave-to-people').click()
+    await window.see('person').first().waitFor()
+    await window.see('create-group').click()
+    await window.see('group-name-input').fill('Chai club')
+    await window.see('group-description-input').fill('Who brews today?')
+    await window.size(NARROW)
+    await window.keep(`create-narrow-${suffix}`)
+    await page.keyboard.press('Escape')
+  }
+})
+
+test('invites are made as they are wanted, listed, and taken back', async () => {
+  const fake = office(60)
+  const expiresAtMs = NOON_MS + 86_400_000
+  const window = await open(fake)
+  for (const look of LOOKS) {
+    const suffix = `${look.theme}-${look.language}`
+    fake.invites = [
+      { id: 'a1'.repeat(32), role: 'reader', maxUses: 20, uses: 7, expiresAtMs, by: 'Rahul Verma' },
+      { id: 'a2'.repeat(32), role: 'admin', maxUses: 1, uses: 0, expiresAtMs, by: 'Priya Nair' },
+    ]
+    await window.size(WIDE)
+    await window.look(look)
+    await window.openGroup('Office – third floor')
+    await window.see('invite-button').click()
+    await window.see('open-invite').first().waitFor()
+    await window.keep(`invite-empty-${suffix}`)
+    await window.see('invite-role-reader').click()
+    await window.see('invite-uses-100').click()
+    await window.see('invite-expires-720').click()
+    await window.see('invite-create').click()
+    await window.see('invite-text').waitFor()
+    await window.keep(`invite-made-${suffix}`)
+    expect(fake.invites[0]).toMatchObject({ role: 'reader', maxUses: 100 })
+    await window.size(NARROW)
+    await window.keep(`invite-made-narrow-${suffix}`)
+    await window.see('invite-revoke').first().click()
+    await expect.poll(() => window.see('open-invite').count()).toBe(2)
+    expect(await window.see('invite-text').count()).toBe(0)
+    await window.page.keyboard.press('Escape')
+  }
+})
+
+test('joining says what keeps it, and blocks nothing', async () => {
+  const fake = office(60)
+  const window = await open(fake)
+  const group = () => window.page.locator(`[data-testid=group-item][data-id="${JOINING}"]`)
+  for (const look of LOOKS) {
+    const suffix = `${look.theme}-${look.language}`
+    await window.size(WIDE)
+    await window.look(look)
+    await group().click()
+    for (const joinProblem of [undefined, ...JOIN_PROBLEMS]) {
+      fake.update(JOINING, { joinProblem })
+      await window.page.locator(`[data-testid=joining][data-reason=${joinProblem ?? 'waiting'}]`).waitFor()
+      await window.keep(`joining-${joinProblem ?? 'waiting'}-${suffix}`)
+    }
+    await window.size(NARROW)
+    await window.keep(`joining-narrow-${suffix}`)
+    await window.see('join-other').click()
+    await window.see('join-dialog').waitFor()
+    await window.page.keyboard.press('Escape')
+  }
+  await window.size(WIDE)
+  await window.see('join-cancel').click()
+  await group().waitFor({ state: 'detached' })
+})
+
+test('what happened to the group is told in sentences, conflicts too', async () => {
+  const fake = office(90)
+  const timeline = fake.timelines.get(OFFICE)!
+  const notices: Parameters<typeof notice>[1][] = [
+    { type: 'added', target: 'Rohit', role: 'reader' },
+    { type: 'removed', target: 'Rahul Verma', conflict: REMOVAL_WINS },
+    { type: 'added', target: 'Rohit', effective: false, conflict: REMOVAL_WINS },
+    { type: 'role-changed', target: 'Priya Nair', role: 'admin' },
+    {
+      type: 'role-changed',
+      target: 'Rohit',
+      role: 'reader',
+      conflict: {
+        kind: 'roles',
+        act: 'demoted',
+        by: 'Alice Rao',
+        target: 'Rohit',
+        lost: [],
+        lostCount: 0,
+        role: 'reader',
+      },
+    },
+    { type: 'banned', target: 'Spam Bot' },
+    { type: 'left' },
+    { type: 'device-added' },
+    { type: 'settings-changed', fields: ['name'] },
+    { type: 'successor-named', target: 'अनिता शर्मा' },
+  ]
+  const start = timeline.length
+  timeline.push(
+    ...notices.map((of, index) =>
+      notice(start + index, of, of.type === 'removed' ? { author: 'Priya Nair' } : {}),
+    ),
+  )
+  const window = await open(fake)
+  for (const look of LOOKS) {
+    const suffix = `${look.theme}-${look.language}`
+    await window.size(WIDE)
+    await window.look(look)
+    await window.openGroup('Office – third floor')
+    await window.see('notice-conflict').first().waitFor()
+    await window.keep(`notices-${suffix}`)
+    await window.size(NARROW)
+    await window.keep(`notices-narrow-${suffix}`)
+  }
+})
+
+test('who did what, what came of it, and what was reported', async () => {
+  const fake = office(90)
+  fake.audit = auditEntries()
+  const [reported] = fake.timelines.get(OFFICE)!.slice(50)
+  const { id, key, author, text } = reported!
+  fake.reports = [
+    {
+      message: { id, key, author, text },
+      by: 'Priya Nair',
+      reason: 'Advertising, for the third time.',
+      atMs: NOON_MS,
+    },
+  ]
+  fake.update(OFFICE, { hidden: 3 })
+  const window = await open(fake)
+  for (const look of LOOKS) {
+    const suffix = `${look.theme}-${look.language}`
+    await window.size(WIDE)
+    await window.look(look)
+    await window.openGroup('Office – third floor')
+    await window.see('hidden-bar').waitFor()
+    await window.keep(`hidden-bar-${suffix}`)
+    await window.see('hidden-show').click()
+    await window.see('audit-entry').first().waitFor()
+    await window.keep(`audit-${suffix}`)
+    await window.see('audit-kind').selectOption('ineffective')
+    await expect.poll(() => window.see('audit-entry').count()).toBe(2)
+    await window.see('audit-person').selectOption('Rohit')
+    await window.size(NARROW)
+    await window.keep(`audit-narrow-${suffix}`)
+    await window.see('audit-part-reports').click()
+    await window.see('audit-report').waitFor()
+    await window.size(WIDE)
+    await window.keep(`audit-reports-${suffix}`)
+    await window.see('report-jump').click()
+    await window.page.locator(`[data-row][data-id="${id}"]`).waitFor()
+  }
+})
+
+test('who may not write is told why, and blocked people are folded away', async () => {
+  const fake = office(90)
+  const window = await open(fake)
+  const { page } = window
+  const isPriya = ({ device }: { device: string }) => device === 'ca401000000000e3'
+  const priya = fake.timelines.get(OFFICE)!.findLast(isPriya)!
+  for (const look of LOOKS) {
+    const suffix = `${look.theme}-${look.language}`
+    fake.blocked = []
+    fake.changePerson(priya.user!, { isBlocked: false })
+    fake.update(OFFICE, { role: 'owner', joined: true, out: undefined })
+    await window.size(WIDE)
+    await window.look(look)
+    await window.openGroup('Office – third floor')
+    const row = page.locator(`[data-row][data-id="${priya.id}"]`)
+    await row.hover()
+    await row.getByTestId('report-button').click()
+    await window.see('report-reason').fill('This is an advertisement.')
+    await window.keep(`report-${suffix}`)
+    await window.see('confirm').click()
+    await window.see('toast').waitFor()
+    await window.see('people-button').click()
+    await window.see('person').filter({ hasText: 'Priya Nair' }).getByTestId('person-menu').click()
+    await window.see('action-block').click()
+    await row.getByTestId('blocked-toggle').waitFor()
+    await window.keep(`blocked-${suffix}`)
+    await row.getByTestId('blocked-toggle').click()
+    await row.getByTestId('message-text').waitFor()
+    await window.see('people-button').click()
+    fake.update(OFFICE, { role: 'reader' })
+    await window.see('why-not').waitFor()
+    await window.keep(`reader-${suffix}`)
+    for (const out of ['left', 'removed', 'banned', 'device-removed'] as const) {
+      fake.update(OFFICE, { role: undefined, joined: false, out })
+      await page.locator(`[data-testid=why-not][data-reason=${out}]`).waitFor()
+      await window.keep(`out-${out}-${suffix}`)
+    }
+    await window.size(NARROW)
+    await window.keep(`out-narrow-${suffix}`)
+    await window.see('out-delete').click()
+    await window.see('delete-dialog').waitFor()
+    await window.keep(`delete-${suffix}`)
+    await page.keyboard.press('Escape')
+  }
+})
+
 test('an office plans its lunch: five real peers, one conversation', async () => {
   const [app, rahul, priya, rohit, anita] = await Promise.all([
     openApp(),
@@ -425,7 +926,7 @@ test('an office plans its lunch: five real peers, one conversation', async () =>
   const group = (await rahul.call.joinGroup({ invite })).id
   await Promise.all([priya, rohit, anita].map(({ call }) => call.joinGroup({ invite })))
   for (const { call } of peers) {
-    const people = async () => (await call.getState()).groups[0]!.people.length
+    const people = async () => (await call.getState()).groups[0]!.people
     await expect.poll(people, { timeout: LINK_TIMEOUT_MS }).toBe(5)
   }
   const say = async ({ call }: typeof rahul, text: string, replyTo?: string) => {

@@ -35,6 +35,7 @@ export class Window {
   /** The invite text of the open group. */
   async invite(): Promise<string> {
     await this.see('invite-button').click()
+    await this.see('invite-create').click()
     const invite = await this.see('invite-text').inputValue()
     await this.page.keyboard.press('Escape')
     await this.see('invite-text').waitFor({ state: 'detached' })

@@ -1,10 +1,9 @@
 /** alice, bob and carol: devices with fixed keys, and a group that alice founded and the others joined. */
 import type { DeviceTag, EventId } from '../../src-main/api/contract.ts'
 import { Engine, type Effect, type Moment } from '../../src-main/core/engine.ts'
-import { commitTo, deviceTag, encodeEvent, KIND, type Event } from '../../src-main/core/event.ts'
-import { hlcAt } from '../../src-main/core/hlc.ts'
-import { encodeCreate, encodeJoin, joinStatement } from '../../src-main/core/members.ts'
+import { deviceTag, KIND, type Event } from '../../src-main/core/event.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
+import { Gathering } from '../../scripts/sim/gathering.ts'
 
 /** Unix ms at which every test world begins. */
 export const START_MS = Date.UTC(2026, 0, 1)
@@ -29,46 +28,27 @@ export interface Person {
 export interface World {
   group: string
   people: Person[]
-  /** create and joins, in causal order. */
+  /** create, invite and joins, in causal order. */
   control: Event[]
 }
 
 /** A group of people with these names; the first founded it. All of them know all control events, unless alone is set. */
 export function makeWorld(names: string[], { alone = false } = {}): World {
   const keys = names.map((name) => crypto.keyPair(crypto.sha256(utf8.encode(`device ${name}`))))
-  const inviteKeys = crypto.keyPair(crypto.sha256(utf8.encode('invite')))
-  const tags = keys.map((key) => deviceTag(key.publicKey, crypto.sha256))
-  const create = encodeEvent(
-    {
-      kind: KIND.create,
-      tag: tags[0]!,
-      seq: 1,
-      hlc: hlcAt(START_MS),
-      deps: [],
-      commit: commitTo(undefined, [], undefined, crypto.sha256),
-      body: encodeCreate({
-        publicKey: keys[0]!.publicKey,
-        inviteKey: inviteKeys.publicKey,
-        nonce: new Uint8Array(16),
-        groupName: utf8.encode('office'),
-        memberName: utf8.encode(names[0]!),
-      }),
-    },
-    '',
-    crypto.sha256,
-    (id) => crypto.sign(id, keys[0]!.secretKey),
+  const gathering = new Gathering(keys[0]!, START_MS, crypto.sha256(utf8.encode('office')), crypto)
+  const { group, events: control } = gathering
+  const people = names.map((name, i) =>
+    makePerson(name, deviceTag(keys[i]!.publicKey, crypto.sha256), keys[i]!.secretKey, group),
   )
-  const people = names.map((name, i) => makePerson(name, tags[i]!, keys[i]!.secretKey, create.id))
-  const control = [create]
   for (const [i, person] of people.entries()) {
     person.hear(...control)
     if (i === 0) continue
-    const proof = crypto.sign(joinStatement(create.id, keys[i]!.publicKey), inviteKeys.secretKey)
-    const body = encodeJoin({ publicKey: keys[i]!.publicKey, proof, memberName: utf8.encode(person.name) })
-    control.push(appended(person.engine.step({ type: 'append', kind: KIND.join, body, ...at(START_MS + i) })))
+    const body = gathering.join(keys[i]!)
+    const now = at(gathering.nowMs(control.length))
+    gathering.note(appended(person.engine.step({ type: 'append', kind: KIND.join, body, ...now })))
   }
   if (!alone) for (const person of people) person.hear(...control)
-  return { group: create.id, people, control }
+  return { group, people, control }
 }
 
 function makePerson(name: string, tag: DeviceTag, secretKey: Uint8Array, group: string): Person {

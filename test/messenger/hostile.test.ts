@@ -137,6 +137,11 @@ function batchOf(bytes: Uint8Array): Uint8Array {
   return encodeBatch([event], crypto.sha256)
 }
 
+const UNSORTED_SUMMARY = encodeFrame({
+  type: 'summary',
+  buckets: new Map([2, 1].map((number) => [number, 0])),
+})
+
 /** A session in which mallory offers some events, and sends them as if she had been asked. */
 function handingOver(mallory: RudeLibp2p, events: Uint8Array[]): Uint8Array[] {
   const slices = [{ to: 2n ** 64n - 1n, count: events.length }]
@@ -289,6 +294,7 @@ describe('a sync session', () => {
     await expectUnharmed(mallory, { [reason]: 1 })
   })
 
+  const summary = encodeFrame({ type: 'summary', buckets: new Map() })
   const clock = encodeFrame({ type: 'clock', tips: [] })
   const end = encodeFrame({ type: 'end' })
   const two = [Uint8Array.of(9), Uint8Array.of(9)]
@@ -313,7 +319,10 @@ describe('a sync session', () => {
     ['a second greeting', 'unexpected-frame', (mallory) => [hello(mallory), hello(mallory)]],
     ['random bytes after the greeting', 'bad-frame', (mallory) => [hello(mallory), randomBytes(1_000)]],
     ['a frame of unknown type', 'bad-frame', (mallory) => [hello(mallory), Uint8Array.of(99)]],
-    ['a second clock', 'unexpected-frame', (mallory) => [hello(mallory), clock, clock]],
+    ['a clock before the summary', 'unexpected-frame', (mallory) => [hello(mallory), clock]],
+    ['a second summary', 'unexpected-frame', (mallory) => [hello(mallory), summary, summary]],
+    ['a summary out of order', 'bad-frame', (mallory) => [hello(mallory), UNSORTED_SUMMARY]],
+    ['a second clock', 'unexpected-frame', (mallory) => [hello(mallory), summary, clock, clock]],
     ['events that nobody asked for', 'unexpected-frame', (mallory) => [hello(mallory), events]],
     ['a window that nobody asked for', 'unexpected-frame', (mallory) => [hello(mallory), window]],
     ['a promise without a question', 'unexpected-frame', (mallory) => [hello(mallory), count]],
@@ -325,6 +334,7 @@ describe('a sync session', () => {
       'unexpected-frame',
       (mallory) => [
         hello(mallory),
+        summary,
         clock,
         ...Array<Uint8Array>(MAX_LOOKS_PER_EVENT * 2 * SLICE_EVENTS).fill(want),
       ],
@@ -403,7 +413,8 @@ describe('a sync session', () => {
       seq: Number.MAX_SAFE_INTEGER,
       fingerprint: randomBytes(4).readUInt32BE(),
     }))
-    await say(stream, hello(mallory), encodeFrame({ type: 'clock', tips }), end)
+    const summary = encodeFrame({ type: 'summary', buckets: new Map() })
+    await say(stream, hello(mallory), summary, encodeFrame({ type: 'clock', tips }), end)
     await expectUnharmed(mallory, undefined)
   })
 

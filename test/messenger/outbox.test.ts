@@ -18,7 +18,7 @@ function makeOutbox({
 }: { batching?: Batching; publish?: Network['publish'] } = {}) {
   const { group, people } = makeWorld(['alice'])
   const agenda = new Agenda()
-  const sent: { atMs: number; events: Uint8Array[]; size: number }[] = []
+  const sent: { atMs: number; events: Event[]; size: number }[] = []
   const network = {
     publish(topic: string, data: Uint8Array) {
       sent.push({ atMs: agenda.nowMs, events: decodeBatch(data, group, sha256)!, size: data.length })
@@ -65,7 +65,9 @@ describe('an outbox', () => {
       [108, 12],
       [112, 6],
     ])
-    expect(sent.flatMap((batch) => batch.events)).toEqual(events.map(({ bytes }) => bytes))
+    expect(sent.flatMap((batch) => batch.events.map(({ bytes }) => bytes))).toEqual(
+      events.map(({ bytes }) => bytes),
+    )
     expect(BATCHING.intervalMs).toBeLessThan(5)
   })
 

@@ -4,14 +4,22 @@
  */
 import type {
   AppState,
+  AuditEntry,
   Commands,
+  Conflict,
   Explanation,
+  FormerMember,
   GroupSummary,
+  Identity,
+  Invite,
   Message,
+  Notice,
   Page,
   PendingMessage,
   Person,
   Quote,
+  Report,
+  RoleName,
 } from '../../src-main/api/contract.ts'
 import { AppError } from '../../src-main/api/errors.ts'
 import type { Client, ClientListener, Link } from '../../src-renderer/client.ts'
@@ -24,6 +32,22 @@ const PEOPLE: readonly [device: string, name: string][] = [
   ['dad0000000000004', 'अनिता शर्मा'],
   ['e4a0000000000005', 'Rohit'],
 ]
+/** The user of a device of PEOPLE. */
+export const userOf = (device: string) => device.repeat(2)
+/** A red and a green square of one pixel: pictures as far as anybody can tell. */
+export const RED =
+  'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=='
+export const GREEN =
+  'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
+/** A phrase that can be read aloud, and the words it may be made of. */
+export const PHRASE =
+  'acid bamboo candle desert eagle fabric galaxy habit island jacket kitchen ladder magnet nature ocean paddle quarter rabbit saddle table umbrella vacant walnut zebra'.split(
+    ' ',
+  )
+export const FINGERPRINT =
+  'river lemon orbit velvet thunder maple copper window silent garden pencil honey'.split(' ')
+const THEIR_FINGERPRINT =
+  'anchor basket cloud dragon ember forest guitar hammer ivory jungle kettle lantern'.split(' ')
 export const OFFICE = '0f'.repeat(32)
 export const CRICKET = 'c4'.repeat(32)
 export const JOINING = '10'.repeat(32)
@@ -50,6 +74,7 @@ export function message(n: number, parts: Partial<Message> = {}): Message {
     n,
     kind: 'message',
     device,
+    user: userOf(parts.device ?? device),
     author,
     own: device === ALICE,
     text: LINES[n % LINES.length]!,
@@ -66,12 +91,38 @@ export function keyAt(n: number): string {
     .padStart(16, '0')
 }
 
-/** A group with its people; self is Alice. */
+/** Something that happened, by Rahul unless said otherwise. */
+export function notice(
+  n: number,
+  of: Partial<Notice> & { type: Notice['type'] },
+  parts: Partial<Message> = {},
+): Message {
+  const [device, author] = PEOPLE[1]!
+  return message(n, {
+    kind: 'notice',
+    device,
+    user: userOf(device),
+    author,
+    own: false,
+    text: '',
+    notice: { effective: true, ...of },
+    ...parts,
+  })
+}
+
+/** A group that Alice owns. */
 export function group(parts: Partial<GroupSummary> & { id: string }): GroupSummary {
   return {
     name: 'Office',
+    description: '',
+    history: 'all',
+    conflicts: [],
     joined: true,
-    people: people(),
+    role: 'owner',
+    maySucceed: false,
+    people: PEOPLE.length,
+    online: 3,
+    hidden: 0,
     connection: 'synchronised',
     unread: 0,
     readN: 0,
@@ -80,20 +131,148 @@ export function group(parts: Partial<GroupSummary> & { id: string }): GroupSumma
   }
 }
 
-function people(): Person[] {
-  return PEOPLE.map(([device, name], index) => ({
-    device,
-    name,
-    online: index < 3,
-    connection: index === 0 || index > 3 ? 'offline' : index === 3 ? 'authenticated' : 'synchronised',
-    isSelf: device === ALICE,
-    forked: index === PEOPLE.length - 1,
-  }))
+/** A group that is still being joined. */
+export function joining(id: string, parts: Partial<GroupSummary> = {}): GroupSummary {
+  return group({
+    id,
+    name: '',
+    joined: false,
+    role: undefined,
+    connection: 'transport',
+    people: 0,
+    online: 0,
+    ...parts,
+  })
+}
+
+/** Alice owns the group, Rahul is an admin, Rohit only reads; Alice has a second device. */
+export function people(): Person[] {
+  const roles: RoleName[] = ['owner', 'admin', 'member', 'member', 'reader']
+  return PEOPLE.map(([device, name], index) => {
+    const isSelf = device === ALICE
+    const online = index < 3
+    const connection =
+      isSelf || index > 3 ? 'offline' : index === 3 ? 'authenticated' : ('synchronised' as const)
+    const forked = index === PEOPLE.length - 1
+    const own = { device, isSelf, online, connection, forked, removed: false } as const
+    const second = {
+      ...own,
+      device: `${device.slice(0, 15)}f`,
+      isSelf: false,
+      online: false,
+      connection: 'offline',
+    } as const
+    return {
+      user: userOf(device),
+      name,
+      role: roles[index]!,
+      isSelf,
+      online,
+      connection,
+      forked,
+      isVerified: index === 1,
+      isBlocked: false,
+      isMuted: index === 3,
+      isSuccessor: index === 1,
+      devices: index < 2 ? [own, second] : [own],
+    }
+  })
+}
+
+/** So many people that they must not all be drawn. */
+export function crowd(count: number): Person[] {
+  const [pattern] = people().slice(2)
+  return [
+    ...people(),
+    ...Array.from({ length: count - PEOPLE.length }, (_, index): Person => {
+      const device = index.toString(16).padStart(16, '0')
+      const devices = [{ ...pattern!.devices[0]!, device, online: index % 9 === 0 }]
+      return {
+        ...pattern!,
+        user: userOf(device),
+        name: `Colleague ${String(index + 1).padStart(5, '0')}`,
+        online: index % 9 === 0,
+        connection: 'offline',
+        devices,
+      }
+    }),
+  ]
+}
+
+export const FORMER: readonly FormerMember[] = [
+  { user: 'fe'.repeat(16), name: 'Vikram', reason: 'left' },
+  { user: 'fd'.repeat(16), name: 'Sameer Joshi', reason: 'removed' },
+  { user: 'fc'.repeat(16), name: 'Spam Bot', reason: 'banned' },
+]
+
+/** The example of every text about it. */
+export const REMOVAL_WINS: Conflict = {
+  kind: 'cancelled',
+  act: 'removed',
+  by: 'Priya Nair',
+  target: 'Rahul Verma',
+  lost: [{ type: 'added', target: 'Rohit' }],
+  lostCount: 1,
+}
+
+/** One act of every kind, the latest first. */
+export function auditEntries(): AuditEntry[] {
+  const entry = (
+    index: number,
+    parts: Partial<AuditEntry> & Pick<AuditEntry, 'type' | 'by'>,
+  ): AuditEntry => ({
+    id: index.toString(16).padStart(64, '0'),
+    atMs: NOON_MS - index * 47 * 60_000,
+    effective: true,
+    cancelled: 0,
+    hidden: 0,
+    ...parts,
+  })
+  const acts: (Partial<AuditEntry> & Pick<AuditEntry, 'type' | 'by'>)[] = [
+    {
+      by: 'Priya Nair',
+      type: 'removed',
+      target: 'Rahul Verma',
+      cancelled: 2,
+      hidden: 3,
+      conflict: REMOVAL_WINS,
+    },
+    { by: 'Rahul Verma', type: 'added', target: 'Rohit', effective: false, conflict: REMOVAL_WINS },
+    { by: 'Alice Rao', type: 'invited', role: 'member', maxUses: 5, expiresAtMs: NOON_MS + 86_400_000 },
+    { by: 'Alice Rao', type: 'invite-revoked', cancelled: 1 },
+    { by: 'Priya Nair', type: 'banned', target: 'Spam Bot', hidden: 12 },
+    { by: 'Alice Rao', type: 'role-changed', target: 'Priya Nair', role: 'admin' },
+    { by: 'अनिता शर्मा', type: 'role-changed', target: 'Rohit', role: 'reader', effective: false },
+    { by: 'Alice Rao', type: 'successor-named', target: 'Priya Nair' },
+    { by: 'Rohit', type: 'joined', role: 'reader' },
+    { by: 'Alice Rao', type: 'device-added' },
+    { by: 'Alice Rao', type: 'rotated' },
+    { by: 'Vikram', type: 'left' },
+    { by: 'Alice Rao', type: 'settings-changed' },
+    { by: 'Alice Rao', type: 'group-created' },
+  ]
+  return acts.map((act, index) => entry(index, act))
 }
 
 export class FakeMessenger implements Client {
-  name = 'Alice Rao'
+  identity: Identity = {
+    user: userOf(ALICE),
+    name: 'Alice Rao',
+    isPhraseConfirmed: true,
+    fingerprint: FINGERPRINT,
+    fingerprintCode: 'tapri-fingerprint:' + '5c'.repeat(32),
+  }
   groups: GroupSummary[] = []
+  blocked: string[] = []
+  /** Of every group that has no list of its own. */
+  people: Person[] = people()
+  former: FormerMember[] = [...FORMER]
+  /** So many go into one answer. */
+  pageOfPeople = 2_000
+  invites: Invite[] = []
+  audit: AuditEntry[] = []
+  reports: Report[] = []
+  readonly pictures = new Map<string, string>()
   readonly timelines = new Map<string, Message[]>()
   readonly explanations = new Map<string, Explanation>()
   readonly calls: { command: keyof Commands; args: unknown }[] = []
@@ -107,22 +286,177 @@ export class FakeMessenger implements Client {
   #listener: ClientListener | undefined
   #next = 1_000_000
 
+  get name(): string {
+    return this.identity.name
+  }
+
+  set name(name: string) {
+    this.identity = { ...this.identity, name }
+  }
+
   readonly commands: Commands = {
     getState: () => this.#answer('getState', undefined, () => this.#state()),
-    setName: (args) => this.#answer('setName', args, () => void (this.name = args.name)),
-    createGroup: (args) =>
-      this.#answer('createGroup', args, () => this.add(group({ id: this.#id(), name: args.name }), [])),
+    setName: (args) => this.#answer('setName', args, () => void this.identify({ name: args.name })),
+    setPicture: (args) =>
+      this.#answer('setPicture', args, () => void this.identify({ picture: this.#keep(args.picture) })),
+    getPicture: (args) =>
+      this.#answer('getPicture', args, () => {
+        const data = this.pictures.get(args.picture)
+        if (data === undefined) throw new AppError('UNKNOWN_PICTURE', 'That picture is not here yet.')
+        return { data }
+      }),
+    revealPhrase: () => this.#answer('revealPhrase', undefined, () => ({ words: PHRASE })),
+    confirmPhrase: (args) =>
+      this.#answer('confirmPhrase', args, () => {
+        if (args.words.some(({ place, word }) => PHRASE[place] !== word))
+          throw new AppError('WRONG_PHRASE', 'These are not the words of the phrase.')
+        this.identify({ isPhraseConfirmed: true })
+      }),
+    restoreIdentity: (args) =>
+      this.#answer('restoreIdentity', args, () => {
+        const words = args.phrase.split(' ')
+        const place = words.findIndex((word) => !PHRASE.includes(word))
+        if (place >= 0)
+          throw new AppError('WRONG_PHRASE', 'A word is in no list.', {
+            data: { place, word: words[place]! },
+          })
+        if (words.join() !== PHRASE.join()) throw new AppError('WRONG_PHRASE', 'The checksum does not match.')
+        return this.identify({ user: 'ab'.repeat(16), isPhraseConfirmed: true })
+      }),
+    exportIdentity: (args) =>
+      this.#answer('exportIdentity', args, () => ({ text: `tapri-identity:1:${'k7Qx'.repeat(60)}` })),
+    importIdentity: (args) =>
+      this.#answer('importIdentity', args, () => {
+        if (!args.text.startsWith('tapri-identity:'))
+          throw new AppError('INVALID_EXPORT', 'That text is not an exported identity.')
+        if (args.passphrase !== 'four horses drink chai')
+          throw new AppError('WRONG_PASSPHRASE', 'That passphrase does not open it.')
+        return this.identify({ user: 'ab'.repeat(16), isPhraseConfirmed: true })
+      }),
+    getFingerprint: (args) =>
+      this.#answer('getFingerprint', args, () => ({
+        words: THEIR_FINGERPRINT,
+        code: `tapri-fingerprint:${'7e'.repeat(32)}`,
+      })),
+    setVerified: (args) =>
+      this.#answer('setVerified', args, () => this.changePerson(args.user, { isVerified: args.verified })),
+    setBlocked: (args) =>
+      this.#answer('setBlocked', args, () => {
+        this.blocked = this.blocked.filter((user) => user !== args.user)
+        if (args.blocked) this.blocked.push(args.user)
+        this.#listener?.blockedChanged({ users: this.blocked })
+        this.changePerson(args.user, { isBlocked: args.blocked })
+      }),
+    setMuted: (args) =>
+      this.#answer('setMuted', args, () => this.changePerson(args.user, { isMuted: args.muted })),
+    createGroup: ({ name, description = '', picture, history = 'all' }) =>
+      this.#answer('createGroup', { name, description, picture, history }, () =>
+        this.add(
+          group({
+            id: this.#id(),
+            name,
+            description,
+            picture: this.#keep(picture),
+            history,
+            people: 1,
+            online: 1,
+          }),
+          [],
+        ),
+      ),
+    changeSettings: (args) =>
+      this.#answer('changeSettings', args, () => {
+        const { group: id, picture, ...rest } = args
+        const fields = Object.keys(args)
+        this.update(id, {
+          ...rest,
+          ...(picture !== undefined && { picture: this.#keep(picture) }),
+          conflicts: this.#find(id).conflicts.filter(({ field }) => !fields.includes(field)),
+        })
+      }),
+    leaveGroup: (args) =>
+      this.#answer('leaveGroup', args, () =>
+        this.update(args.group, { joined: false, role: undefined, out: 'left' }),
+      ),
+    deleteGroup: (args) => this.#answer('deleteGroup', args, () => this.#forget(args.group)),
     createInvite: (args) =>
-      this.#answer('createInvite', args, () => ({ invite: `tapri:${args.group}${'9f3a'.repeat(40)}` })),
+      this.#answer('createInvite', args, () => {
+        const id = this.#id()
+        const invite = `tapri:${args.group}${'9f3a'.repeat(40)}${this.invites.length}`
+        const { role = 'member', maxUses = 1, expiresAtMs = NOON_MS } = args
+        this.invites = [
+          { id, role, expiresAtMs, maxUses, uses: 0, by: this.name, link: invite },
+          ...this.invites,
+        ]
+        return { invite, id }
+      }),
+    getInvites: (args) => this.#answer('getInvites', args, () => ({ invites: this.invites })),
+    revokeInvite: (args) =>
+      this.#answer('revokeInvite', args, () => {
+        this.invites = this.invites.filter(({ id }) => id !== args.invite)
+      }),
     joinGroup: (args) =>
       this.#answer('joinGroup', args, () => {
         if (!args.invite.startsWith('tapri:'))
           throw new AppError('INVALID_INVITE', 'That is not a Tapri invite.')
-        return this.add(
-          group({ id: this.#id(), name: '', joined: false, connection: 'transport', people: [] }),
-          [],
-        )
+        return this.add(joining(this.#id()), [])
       }),
+    cancelJoin: (args) => this.#answer('cancelJoin', args, () => this.#forget(args.group)),
+    getPeople: (args) =>
+      this.#answer('getPeople', args, () => {
+        const from = this.people.findIndex(({ user }) => user === args.after) + 1
+        const people = this.people.slice(from, from + this.pageOfPeople)
+        const next = from + people.length < this.people.length ? people.at(-1)!.user : undefined
+        return { people, former: from === 0 ? this.former : [], next }
+      }),
+    addMember: (args) =>
+      this.#answer('addMember', args, () => {
+        const { name } = this.former.find(({ user }) => user === args.user)!
+        this.former = this.former.filter(({ user }) => user !== args.user)
+        this.people = [...this.people, { ...this.people.at(-1)!, user: args.user, name, role: args.role }]
+        this.#peopleChanged()
+      }),
+    setRole: (args) => this.#answer('setRole', args, () => this.changePerson(args.user, { role: args.role })),
+    removeMember: (args) =>
+      this.#answer('removeMember', args, () => {
+        const all = [...this.people, ...this.former]
+        const { name } = all.find(({ user }) => user === args.user)!
+        this.people = this.people.filter(({ user }) => user !== args.user)
+        this.former = [
+          ...this.former.filter(({ user }) => user !== args.user),
+          { user: args.user, name, reason: args.ban ? 'banned' : 'removed' },
+        ]
+        this.#peopleChanged()
+      }),
+    removeDevice: (args) =>
+      this.#answer('removeDevice', args, () => {
+        this.people = this.people.map((person) => ({
+          ...person,
+          devices: person.devices.map((device) =>
+            device.device === args.device ? { ...device, removed: true } : device,
+          ),
+        }))
+        this.#peopleChanged()
+      }),
+    transferOwnership: (args) =>
+      this.#answer('transferOwnership', args, () => {
+        this.changePerson(args.user, { role: 'owner' })
+        this.changePerson(this.identity.user, { role: 'admin' })
+        this.update(args.group, { role: 'admin' })
+      }),
+    nameSuccessor: (args) =>
+      this.#answer('nameSuccessor', args, () => {
+        this.people = this.people.map((person) => ({ ...person, isSuccessor: person.user === args.user }))
+        this.#peopleChanged()
+      }),
+    succeed: (args) =>
+      this.#answer('succeed', args, () => {
+        this.changePerson(this.identity.user, { role: 'owner' })
+        this.update(args.group, { role: 'owner', maySucceed: false })
+      }),
+    report: (args) => this.#answer('report', args, () => {}),
+    getAudit: (args) =>
+      this.#answer('getAudit', args, () => ({ entries: this.audit, reports: this.reports })),
     explain: (args) =>
       this.#answer('explain', args, () => {
         const explanation = this.explanations.get(args.message)
@@ -139,6 +473,7 @@ export class FakeMessenger implements Client {
           id: this.#id(),
           key: keyAt(Number.parseInt(timeline.at(-1)?.key ?? '0', 16) / 1000 + 1),
           device: ALICE,
+          user: this.identity.user,
           author: this.name,
           own: true,
           text: args.text,
@@ -215,6 +550,40 @@ export class FakeMessenger implements Client {
     this.#listener?.messagesChanged({ group: id, messages: [changed] })
   }
 
+  /** Something about oneself changes, and the window is told. */
+  identify(parts: Partial<Identity>): Identity {
+    this.identity = { ...this.identity, ...parts }
+    this.#listener?.identityChanged(this.identity)
+    return this.identity
+  }
+
+  changePerson(user: string, parts: Partial<Person>): void {
+    this.people = this.people.map((person) => (person.user === user ? { ...person, ...parts } : person))
+    this.#peopleChanged()
+  }
+
+  #peopleChanged(): void {
+    for (const { id } of this.groups) this.#listener?.peopleChanged({ group: id })
+  }
+
+  #find(id: string): GroupSummary {
+    return this.groups.find((other) => other.id === id)!
+  }
+
+  #forget(id: string): void {
+    this.groups = this.groups.filter((other) => other.id !== id)
+    this.timelines.delete(id)
+    this.#listener?.groupDeleted({ group: id })
+  }
+
+  /** The id of a picture from now on. */
+  #keep(data: string | undefined): string | undefined {
+    if (data === undefined || data === '') return undefined
+    const id = this.pictures.size.toString(16).padStart(32, '0')
+    this.pictures.set(id, data)
+    return id
+  }
+
   /** What the timeline is from now on; the window is told to look again. */
   replace(id: string, messages: Message[]): void {
     this.timelines.set(id, messages)
@@ -238,6 +607,8 @@ export class FakeMessenger implements Client {
     return {
       device: ALICE,
       name: this.name,
+      identity: this.identity,
+      blocked: this.blocked,
       groups: [...this.groups],
       addresses: ['/ip4/192.168.1.20/tcp/4001/p2p/12D3KooWExampleExampleExample'],
       version: '0.1.0',
@@ -314,15 +685,22 @@ export function office(length = 5_000): FakeMessenger {
       via: 'Rohit',
       own: false,
       device: PEOPLE[4]![0],
+      user: userOf(PEOPLE[4]![0]),
     }
-  messages[0] = message(0, { kind: 'notice', notice: 'group-created', own: false })
-  if (length > 30)
-    messages[length - 12] = message(length - 12, { kind: 'notice', notice: 'member-joined', own: false })
-  fake.add(group({ id: OFFICE, name: 'Office – third floor' }), messages)
-  fake.add(group({ id: CRICKET, name: 'चाय और क्रिकेट', connection: 'offline', unread: 3 }), [
-    message(0, { kind: 'notice', notice: 'group-created', own: false }),
+  messages[0] = notice(0, { type: 'group-created' })
+  if (length > 30) messages[length - 12] = notice(length - 12, { type: 'joined' })
+  fake.add(
+    group({
+      id: OFFICE,
+      name: 'Office – third floor',
+      description: 'Lunch, chai and the lift that does not work.',
+    }),
+    messages,
+  )
+  fake.add(group({ id: CRICKET, name: 'चाय और क्रिकेट', role: 'member', connection: 'offline', unread: 3 }), [
+    notice(0, { type: 'group-created' }),
     ...[1, 2, 3, 4].map((n) => message(n)),
   ])
-  fake.add(group({ id: JOINING, name: '', joined: false, connection: 'transport', people: [] }), [])
+  fake.add(joining(JOINING), [])
   return fake
 }

@@ -122,7 +122,8 @@ describe('groups of messages', () => {
   test('messages of one author within the gap stay together', () => {
     expect(startsGroup(first, { ...first, sentAtMs: GROUP_GAP_MS })).toBe(false)
     expect(startsGroup(first, { ...first, sentAtMs: GROUP_GAP_MS + 1 })).toBe(true)
-    expect(startsGroup(first, { ...first, device: 'd2' })).toBe(true)
+    expect(startsGroup(first, { ...first, device: 'd2' })).toBe(false)
+    expect(startsGroup(first, { ...first, user: 'u2' })).toBe(true)
     expect(startsGroup(first, { ...first, author: 'Meera', via: 'Ann' })).toBe(true)
     expect(startsGroup({ ...first, kind: 'notice' }, first)).toBe(true)
     expect(startsGroup(undefined, first)).toBe(true)
@@ -196,7 +197,7 @@ describe('unread', () => {
 
   test('that somebody joined is not unread', () => {
     const messages = timeline([0], [1], [2])
-    messages[2] = { ...messages[2]!, kind: 'notice', notice: 'member-joined' }
+    messages[2] = { ...messages[2]!, kind: 'notice', notice: { type: 'joined', effective: true } }
     expect(firstUnread(messages, 0, true)).toBe(messages[1]!.id)
     expect(firstUnread(messages, 1, true)).toBeUndefined()
   })

@@ -126,7 +126,7 @@ test('a late message goes into its place, is marked, and is unread until it was 
 
 test('that somebody joined is in its place, and not announced as late', async () => {
   const { fake, conversation, foreign } = await atTheOffice()
-  const joined = foreign(90.5, { kind: 'notice', notice: 'member-joined', text: '' })
+  const joined = foreign(90.5, { kind: 'notice', notice: { type: 'joined', effective: true }, text: '' })
   fake.deliver(OFFICE, [joined])
   expect(conversation.messages.at(-10)!.id).toBe(joined.id)
   expect(conversation.reading.late).toEqual([])

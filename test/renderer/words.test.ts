@@ -20,13 +20,14 @@ interface Element {
 /** Elements that are filled in: an argument, a number, or a choice by its value. */
 const ARGUMENT = 1
 const NUMBER = 2
+const SELECT = 5
 const PLURAL = 6
 
 /** The names that a sentence needs values for. */
 function placeholders(elements: readonly Element[]): Set<string> {
   const names = new Set<string>()
   for (const { type, value, options } of elements) {
-    if (type === ARGUMENT || type === NUMBER || type === PLURAL) names.add(String(value))
+    if (type === ARGUMENT || type === NUMBER || type === SELECT || type === PLURAL) names.add(String(value))
     for (const option of Object.values(options ?? {}))
       for (const name of placeholders(option.value)) names.add(name)
   }
@@ -81,7 +82,7 @@ describe('a sentence', () => {
 
   test('takes any name as it is', () => {
     const name = "{count} <b>#1</b> 'x'"
-    expect(t('notice.member-joined', { author: name })).toBe(`${name} joined`)
+    expect(t('notice.joined', { author: name })).toBe(`${name} joined`)
   })
 
   test('about a failure names what the messenger knows, or is translated', () => {

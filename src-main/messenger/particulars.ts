@@ -1,0 +1,151 @@
+/**
+ * What people say of themselves, and admins of their group: replicated values, a register for each field. The greatest
+ * timeline key is shown, and what was written at the same time is kept until somebody writes again who has seen both
+ * (core/data/mv-register.ts). Nobody has to list what they saw: the engine knows.
+ *
+ * Of a person only what their own devices wrote counts; of the group only what somebody wrote who was an admin in the
+ * past of the event (R1). What is hidden counts for nothing; then all of it is folded again.
+ */
+import type { DeviceTag, GroupSettings, HistoryPolicy, PictureId, SettingConflict } from '../api/contract.ts'
+import { toHex } from '../core/bytes.ts'
+import { ROLE, type UserTag } from '../core/control/operation.ts'
+import { mvRegister, type RegisterState } from '../core/data/mv-register.ts'
+import { operationOf } from '../core/data/operation.ts'
+import type { Engine } from '../core/engine.ts'
+import { KIND, type Event } from '../core/event.ts'
+import type { Entry } from '../core/history.ts'
+import { decodeProfile, decodeSettings, readableName } from './content.ts'
+
+/** A picture that some event carries. */
+export interface Picture {
+  id: PictureId
+  /** n of the event. */
+  n: number
+}
+
+export interface Profile {
+  name: string | undefined
+  picture: Picture | undefined
+}
+
+export interface Settings extends Omit<GroupSettings, 'picture'> {
+  picture: Picture | undefined
+}
+
+export type Field = keyof GroupSettings
+
+/** A text, or a picture; no picture when it was taken away. */
+type Value = string | Picture | undefined
+type Fields = Map<Field, RegisterState<Value>>
+
+const register = mvRegister<Value>()
+const FIELDS: readonly Field[] = ['name', 'description', 'picture', 'history']
+
+/** Whether an event says something of a person or the group. */
+export function isParticular(kind: number): boolean {
+  return kind === KIND.profile || kind === KIND.settings
+}
+
+export class Particulars {
+  readonly #engine: Engine
+  readonly #noted = new Map<Entry, Map<Field, Value>>()
+  #ofPeople = new Map<UserTag, Fields>()
+  #ofGroup: Fields = new Map()
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+  }
+
+  /** Takes note of a delivered event; does nothing for kinds that say nothing of anybody. */
+  note(event: Event, entry: Entry): void {
+    if (!isParticular(event.kind)) return
+    const content: { [K in Field]?: string | Uint8Array | undefined } | undefined =
+      decodeProfile(event) ?? decodeSettings(event)
+    const values = new Map<Field, Value>()
+    for (const field of FIELDS) {
+      const value = content?.[field]
+      if (value !== undefined)
+        values.set(field, typeof value === 'string' ? value : this.#picture(value, entry))
+    }
+    if (values.size === 0) return
+    this.#noted.set(entry, values)
+    this.#fold(entry, values)
+  }
+
+  /** Something was hidden, or shown again. */
+  foldAgain(): void {
+    this.#ofPeople = new Map()
+    this.#ofGroup = new Map()
+    for (const [entry, values] of this.#noted) this.#fold(entry, values)
+  }
+
+  profile(user: UserTag): Profile {
+    const fields = this.#ofPeople.get(user)
+    const name = last(fields, 'name') as string | undefined
+    return {
+      name: name === undefined ? undefined : readableName(name),
+      picture: last(fields, 'picture') as Picture | undefined,
+    }
+  }
+
+  /** Whether anybody said anything of the group, even if it does not count. */
+  get isSet(): boolean {
+    return [...this.#noted.keys()].some(({ kind }) => kind === KIND.settings)
+  }
+
+  get settings(): Settings {
+    const fields = this.#ofGroup
+    const name = last(fields, 'name') as string | undefined
+    return {
+      name: name === undefined ? '' : readableName(name),
+      description: (last(fields, 'description') as string | undefined) ?? '',
+      picture: last(fields, 'picture') as Picture | undefined,
+      history: (last(fields, 'history') as HistoryPolicy | undefined) ?? 'all',
+    }
+  }
+
+  /** Fields of the group that several people wrote at the same time, who has not been settled since. */
+  conflicts(nameOf: (device: DeviceTag) => string): SettingConflict[] {
+    return FIELDS.flatMap((field) => {
+      const written = [...(this.#ofGroup.get(field) ?? [])]
+      const values = written
+        .sort(([, a], [, b]) => (a.key < b.key ? -1 : 1))
+        .map(([tag, { value }]) => ({
+          value: typeof value === 'string' ? value : (value?.id ?? ''),
+          by: nameOf(tag),
+        }))
+      return new Set(values.map(({ value }) => value)).size > 1 ? [{ field, values }] : []
+    })
+  }
+
+  #fold(entry: Entry, values: ReadonlyMap<Field, Value>): void {
+    const { roster, history, clocks } = this.#engine
+    if (!history.forks.isVisible(entry)) return
+    const fields = entry.kind === KIND.settings ? this.#ofGroup : this.#fieldsOf(entry)
+    if (!fields || (entry.kind === KIND.settings && (roster.roleIn(entry) ?? -1) < ROLE.admin)) return
+    for (const [field, value] of values) {
+      let state = fields.get(field)
+      if (!state) fields.set(field, (state = register.empty()))
+      const change = { value, observed: register.observe(state) }
+      register.apply(state, operationOf(entry, change, history, clocks))
+    }
+  }
+
+  #fieldsOf({ tag }: Entry): Fields | undefined {
+    const user = this.#engine.roster.device(tag)?.user
+    if (user === undefined) return undefined
+    let fields = this.#ofPeople.get(user)
+    if (!fields) this.#ofPeople.set(user, (fields = new Map()))
+    return fields
+  }
+
+  #picture(bytes: Uint8Array, { n }: Entry): Picture | undefined {
+    if (bytes.length === 0) return undefined
+    return { id: toHex(this.#engine.sha256(bytes).subarray(0, 16)), n }
+  }
+}
+
+function last(fields: Fields | undefined, field: Field): Value {
+  const state = fields?.get(field)
+  return state && register.value(state).at(-1)
+}
