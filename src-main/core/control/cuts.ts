@@ -13,6 +13,8 @@
  */
 import { isLoweringOneself, mayInvite, type Circumstances, type Extent, type Operation } from './operation.ts'
 
+export type IsBefore = (a: Judged, b: Judged) => boolean
+
 /** An operation, and what is known of it since it came. */
 export interface Judged {
   /** Causes have smaller ones. */
@@ -29,6 +31,8 @@ export interface Judged {
   isRevocation: boolean
   /** Of a join: its invite. */
   invite: Judged | undefined
+  /** By which its author had become an owner, as far as it had seen. */
+  successions: readonly Judged[]
 }
 
 /** circumstances: of the operation. */
@@ -47,13 +51,19 @@ export function isRevocation({ change }: Operation, { target, named }: Circumsta
   }
 }
 
-/** R3: whether a revocation reaches what was done without having seen it. isSeen: whether it had seen that, in turn. */
-export function isBeyond(done: Judged, revocation: Judged, isSeen: boolean): boolean {
+/** R3: whether a revocation reaches what was done without having seen it. */
+export function isBeyond(done: Judged, revocation: Judged, isBefore: IsBefore): boolean {
   const { author, device, seq, change } = done.operation
   const { author: by, change: revoking } = revocation.operation
-  if (change.kind === 'create' || (done.isRevocation && precedence(done, revocation) < 0)) return false
-  const exceeds = (extent: Extent | undefined) =>
-    rank(done) <= rank(revocation) && (!isSeen || seq > (extent?.c ?? 0))
+  if (change.kind === 'create') return false
+  const isSeen = isBefore(done, revocation)
+  const [role, revokingRole] = [
+    roleAgainst(done, revocation, isBefore),
+    roleAgainst(revocation, done, isBefore),
+  ]
+  if (done.isRevocation && role >= revokingRole && !isSubject(done, revocation))
+    if (role > revokingRole || order(done, revocation) < 0) return false
+  const exceeds = (extent: Extent | undefined) => role <= revokingRole && (!isSeen || seq > (extent?.c ?? 0))
   switch (revoking.kind) {
     case 'revoke':
       return change.kind === 'join' && change.invite === revoking.invite && !isSeen
@@ -71,6 +81,22 @@ export function isBeyond(done: Judged, revocation: Judged, isSeen: boolean): boo
     default:
       return false
   }
+}
+
+/** Whoever became an owner by a succession that another operation takes back acts against that as what it was before. */
+function roleAgainst(one: Judged, other: Judged, isBefore: IsBefore): number {
+  const roles = other.isRevocation
+    ? one.successions
+        .filter((succession) => !isBefore(other, succession) && isBeyond(succession, other, isBefore))
+        .map(rank)
+    : []
+  return Math.min(rank(one), ...roles)
+}
+
+/** The removal of an own device, against that of its person: it never reaches that, so it need not give way to it. */
+function isSubject(done: Judged, revocation: Judged): boolean {
+  const { kind } = revocation.operation.change
+  return done.operation.change.kind === 'removeDevice' && (kind === 'role' || kind === 'remove')
 }
 
 /** Of what a revocation reaches: whether it stays, and only takes nothing from others. */
@@ -101,8 +127,12 @@ function hangsOnOffice({ operation, circumstances, invite }: Judged, revocation:
  * end of it.
  */
 export function precedence(a: Judged, b: Judged): number {
-  const byRole = rank(b) - rank(a) || reach(a) - reach(b) || a.depth - b.depth
-  return byRole || (a.operation.id < b.operation.id ? -1 : 1)
+  return rank(b) - rank(a) || order(a, b)
+}
+
+/** Of equals. */
+function order(a: Judged, b: Judged): number {
+  return reach(a) - reach(b) || a.depth - b.depth || (a.operation.id < b.operation.id ? -1 : 1)
 }
 
 function rank({ circumstances }: Judged): number {

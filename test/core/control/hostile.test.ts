@@ -172,6 +172,23 @@ describe('taking over', () => {
     expect(story.members).toEqual(founders)
   })
 
+  test('a successor who is removed has no owner’s role to act with as if before', () => {
+    const story = new Story()
+      .does('bob', 'erin in', [ALL], add('erin'))
+      .does('alice', 'bob named', ['erin in'], name('bob'))
+      .does('alice', 'noise', ['bob named'], { kind: 'rotate' })
+      .does('alice', 'more noise', ['noise'], { kind: 'rotate' })
+      .does('alice', 'still more', ['more noise'], { kind: 'rotate' })
+      .does('alice', 'bob out', ['still more'], remove('bob', [["bob's", 1]]))
+      .does('bob on phone', 'bob succeeds', ['bob named'], { kind: 'succeed' })
+      .does('bob on phone', 'no laptop', ['bob succeeds'], removeDevice("bob's", 0))
+      .does('bob on phone 2', 'bob succeeds, too', [ALL, 'bob named'], { kind: 'succeed' })
+      .does('bob on phone 2', 'carol out', ['bob succeeds, too'], remove('carol'))
+    expect(story.members).toEqual({ alice: 100, carol: 60, dave: 10, erin: 10 })
+    expect(story.resolver.cancelledBy('no laptop')).toEqual(['bob out'])
+    expect(story.resolver.cancelledBy('carol out')).toEqual(['bob out'])
+  })
+
   test('of an owner who stepped down, no successor backdated from then becomes one once an owner removed it', () => {
     const story = new Story()
       .does('alice', 'bob owner', [ALL], set('bob', 100))
