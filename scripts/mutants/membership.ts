@@ -134,6 +134,12 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
     replace: 'return Math.max(rank(one), ...roles)',
   },
   {
+    name: 'R4: an admin takes back that somebody became an owner',
+    file: CUTS,
+    find: "judged.operation.change.kind === 'succeed' ? ROLE.owner",
+    replace: "judged.operation.change.kind === 'succeed' ? ROLE.reader",
+  },
+  {
     name: 'R4: the removal of a device comes before that of its person',
     file: CUTS,
     find: 'role >= revokingRole && !isSubject(done, revocation)',

@@ -4,14 +4,21 @@
  *
  *  1. A cut accepts nothing that its author had not seen, whatever it says, and nothing of other people's devices.
  *  2. It reaches only what was done with at most the revoking one's role: an admin does not undo what an owner did who has
- *     stepped down since.
+ *     stepped down since, nor that somebody became an owner by an owner's word.
  *  3. The founding stays, and so do leaving and stepping down; but these end nothing any more when they lie beyond the cut of
  *     somebody else (isBlunted): else whoever was removed could take back what it did by leaving earlier. So does the
  *     removal of a device: of two devices that remove each other neither stays.
  *  4. Invites and namings hang on the office of whoever made them: when it ends, whoever joins or succeeds by them without
  *     having seen that, and unseen, is out.
  */
-import { isLoweringOneself, mayInvite, type Circumstances, type Extent, type Operation } from './operation.ts'
+import {
+  isLoweringOneself,
+  mayInvite,
+  ROLE,
+  type Circumstances,
+  type Extent,
+  type Operation,
+} from './operation.ts'
 
 export type IsBefore = (a: Judged, b: Judged) => boolean
 
@@ -88,7 +95,7 @@ function roleAgainst(one: Judged, other: Judged, isBefore: IsBefore): number {
   const roles = other.isRevocation
     ? one.successions
         .filter((succession) => !isBefore(other, succession) && isBeyond(succession, other, isBefore))
-        .map(rank)
+        .map(roleOf)
     : []
   return Math.min(rank(one), ...roles)
 }
@@ -135,7 +142,12 @@ function order(a: Judged, b: Judged): number {
   return reach(a) - reach(b) || a.depth - b.depth || (a.operation.id < b.operation.id ? -1 : 1)
 }
 
-function rank({ circumstances }: Judged): number {
+/** A succession is done by the word of an owner. */
+function rank(judged: Judged): number {
+  return judged.operation.change.kind === 'succeed' ? ROLE.owner : roleOf(judged)
+}
+
+function roleOf({ circumstances }: Judged): number {
   return circumstances.author ?? -1
 }
 

@@ -189,6 +189,15 @@ describe('taking over', () => {
     expect(story.resolver.cancelledBy('carol out')).toEqual(['bob out'])
   })
 
+  test('nor does an admin whom a successor removed take that back as if before the naming', () => {
+    const story = new Story()
+      .does('alice', 'carol named', [ALL], name('carol'))
+      .does('carol', 'carol succeeds', ['carol named'], { kind: 'succeed' })
+      .does('carol', 'bob out', ['carol succeeds'], remove('bob', [["bob's", 0]]))
+      .does('bob', 'carol out', [ALL], remove('carol'))
+    expect(story.members).toEqual({ alice: 100, carol: 100, dave: 10 })
+  })
+
   test('of an owner who stepped down, no successor backdated from then becomes one once an owner removed it', () => {
     const story = new Story()
       .does('alice', 'bob owner', [ALL], set('bob', 100))

@@ -103,10 +103,14 @@ export class Reference {
       if (succession.change.kind !== 'succeed' || succession.author !== author) return false
       return this.#judge(one).allowed && this.#isRevocation(other) && this.#reaches(other, one)
     })
-    return Math.min(this.#rank(id), ...successions.map((one) => this.#rank(one)))
+    return Math.min(this.#rank(id), ...successions.map((one) => this.#roleOf(one)))
   }
 
   #rank(id: EventId): number {
+    return this.operations.get(id)!.change.kind === 'succeed' ? 100 : this.#roleOf(id)
+  }
+
+  #roleOf(id: EventId): number {
     return this.#judge(id).circumstances.author ?? -1
   }
 
