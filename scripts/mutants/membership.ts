@@ -105,8 +105,8 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
   {
     name: 'R4: whoever came first takes precedence',
     file: CUTS,
-    find: 'if (role > revokingRole || order(done, revocation) < 0) return false',
-    replace: 'if (order(done, revocation) < 0) return false',
+    find: 'role === revokingRole && !isSubject',
+    replace: 'role >= 0 && !isSubject',
   },
   {
     name: 'R4: of equals the later one takes precedence',
@@ -142,8 +142,8 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
   {
     name: 'R4: the removal of a device comes before that of its person',
     file: CUTS,
-    find: 'role >= revokingRole && !isSubject(done, revocation)',
-    replace: 'role >= revokingRole',
+    find: 'role === revokingRole && !isSubject(done, revocation)',
+    replace: 'role === revokingRole',
   },
   {
     name: 'R5: an addition wins',

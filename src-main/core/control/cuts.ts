@@ -68,8 +68,8 @@ export function isBeyond(done: Judged, revocation: Judged, isBefore: IsBefore): 
     roleAgainst(done, revocation, isBefore),
     roleAgainst(revocation, done, isBefore),
   ]
-  if (done.isRevocation && role >= revokingRole && !isSubject(done, revocation))
-    if (role > revokingRole || order(done, revocation) < 0) return false
+  const isEven = done.isRevocation && role === revokingRole && !isSubject(done, revocation)
+  if (isEven && order(done, revocation) < 0) return false
   const exceeds = (extent: Extent | undefined) => role <= revokingRole && (!isSeen || seq > (extent?.c ?? 0))
   switch (revoking.kind) {
     case 'revoke':

@@ -48,7 +48,15 @@ describe('cuts that lie', () => {
     expect(story.members).toEqual({ alice: 100, carol: 60, dave: 10, erin: 10 })
   })
 
-  test('nor by removing a device', () => {
+  test('nor by removing a device, also of the same role as whoever removed it', () => {
+    const stepped = new Story()
+      .does('alice', 'carol up', [ALL], set('carol', 80))
+      .does('bob', 'erin in', ['carol up'], add('erin'))
+      .does('bob', 'bob less', ['erin in'], set('bob', 50))
+      .does('carol', 'bob out', ['bob less'], remove('bob', [["bob's", 2]]))
+      .does('bob on phone', 'no laptop', ['erin in'], removeDevice("bob's", 0))
+    expect(stepped.members).toEqual({ alice: 100, carol: 80, dave: 10, erin: 10 })
+
     const story = new Story()
       .does('bob', 'erin in', [ALL], add('erin'))
       .does('alice', 'bob out', ['erin in'], remove('bob', [["bob's", 1]]))

@@ -219,6 +219,26 @@ describe('R4: precedence', () => {
     }
   })
 
+  test('of owners who take from each other what had made them owners, the one that came first', () => {
+    const takings: [string, EventId, EventId[], Change][] = [
+      ['erin', 'z: gina out', ['gina less'], remove('gina', [["gina's", 0]])],
+      ['dave', 'noise', ['gina less'], { kind: 'rotate' }],
+      ['dave', 'a: alice out', ['noise'], remove('alice', [["alice's", 6]])],
+    ]
+    for (const inOrder of [takings, [takings[1]!, takings[2]!, takings[0]!]]) {
+      const story = new Story()
+        .does('alice', 'gina in', [ALL], add('gina', 100))
+        .does('alice', 'more noise', ['gina in'], { kind: 'rotate' })
+        .does('alice', 'erin in', ['more noise'], add('erin', 100))
+        .does('gina', 'dave owner', ['erin in'], set('dave', 100))
+        .does('alice', 'alice less', ['dave owner'], set('alice', 10))
+        .does('gina', 'gina less', ['alice less'], set('gina', 10))
+      for (const taking of inOrder) story.does(...taking)
+      expect(story.members).toMatchObject({ alice: 10, dave: 10, erin: 100 })
+      expect(story.members).not.toHaveProperty('gina')
+    }
+  })
+
   test('nobody of lower role ever takes the owner down', () => {
     fc.assert(
       fc.property(steps(20), (script) => {
