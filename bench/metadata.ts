@@ -12,8 +12,8 @@ import { chainOf, orderingBytes, type Event } from '../src-main/core/event.ts'
 import { timelineKey } from '../src-main/core/timeline.ts'
 import { sodiumCrypto } from '../src-main/crypto/sodium.ts'
 import { decodeReaction } from '../src-main/messenger/content.ts'
-import { topicOf } from '../src-main/messenger/membership.ts'
 import { encodeN, eventKey, reactionKey, timelineIndexKey } from '../src-main/storage/keys.ts'
+import { TOPIC } from './parts/broadcast.ts'
 import { percentile, rounded } from './parts/measure.ts'
 import { playOffice } from './parts/office.ts'
 
@@ -21,7 +21,7 @@ const MEMBERS = 500
 const EVENTS = 3_000
 /** Fields of gossipsub's protobuf and its length prefix, a yamux header, a Noise length and tag. */
 const ENVELOPE = 10 + 12 + 18
-const TOPIC_SIZE = topicOf(new Uint8Array(32), sodiumCrypto).length
+const TOPIC_SIZE = TOPIC.length
 
 const { group, events } = playOffice({ members: MEMBERS, events: EVENTS, active: 200 })
 const messages = events.filter(({ kind }) => chainOf(kind) === 'm')

@@ -152,7 +152,7 @@ class Cluster {
       const states = await Promise.all(this.peers.map((peer) => peer.call.getState()))
       const hasMet = states.every(({ groups }) => {
         const group = groups.find((one) => one.id === id)
-        return group?.joined && group.people.filter(({ online }) => online).length === this.peers.length
+        return group?.joined && group.online === this.peers.length
       })
       if (hasMet) return id
       await Promise.race([changed, this.lost])

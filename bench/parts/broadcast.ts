@@ -1,10 +1,10 @@
 /** What both sides of bench/unordered.ts can do, and the ordered side: the engine and its log, as the messenger uses them. */
 import { decodeBatch, encodeBatch } from '../../src-main/core/batch.ts'
 import { KIND, type Event } from '../../src-main/core/event.ts'
+import { epochKeys } from '../../src-main/core/secrets/derivations.ts'
 import { sodiumCrypto } from '../../src-main/crypto/sodium.ts'
 import { inlineVerifier } from '../../src-main/crypto/verifier.ts'
 import { GroupLog } from '../../src-main/messenger/group-log.ts'
-import { topicOf } from '../../src-main/messenger/membership.ts'
 import { Outbox } from '../../src-main/messenger/outbox.ts'
 import { systemTime } from '../../src-main/messenger/time.ts'
 import type { Network, PeerKey, Verdict } from '../../src-main/network/network.ts'
@@ -12,7 +12,7 @@ import type { Storage } from '../../src-main/storage/storage.ts'
 import type { Person, World } from '../../test/helpers/people.ts'
 
 /** As long as the messenger's. */
-export const TOPIC = topicOf(new Uint8Array(32), sodiumCrypto)
+export const TOPIC = epochKeys(new Uint8Array(32), '00'.repeat(32), '00'.repeat(8), sodiumCrypto).topic
 
 const now = () => ({ nowMs: Date.now(), atMs: performance.now() })
 
@@ -62,6 +62,8 @@ export async function openOrdered(parts: BroadcastParts): Promise<Broadcast> {
       onRefused: (reason) => fail(reason)(),
       onDuplicate: () => {},
       onAsk: () => {},
+      onControl: () => {},
+      onPeople: () => {},
     },
   )
   await log.restore(systemTime)
@@ -70,7 +72,7 @@ export async function openOrdered(parts: BroadcastParts): Promise<Broadcast> {
     await log.receive(control, network.self, now)
   ).written
   const encode = (events: readonly Event[]) => encodeBatch(events, sha256)
-  const outbox = new Outbox<Event>({ network, topic: TOPIC, time: systemTime, encode })
+  const outbox = new Outbox<Event>({ network, topics: () => [TOPIC], time: systemTime, encode })
   return {
     async post(kind, body, target) {
       const { event } = await log.append(kind, body, now(), target)

@@ -18,8 +18,9 @@ import { sodiumCrypto } from '../../src-main/crypto/sodium.ts'
 import { decodeMessage, decodeReaction } from '../../src-main/messenger/content.ts'
 import { Outbox } from '../../src-main/messenger/outbox.ts'
 import {
+  deviceRow,
   encodePlaced,
-  memberRow,
+  personRow,
   reactionRow,
   type Placed,
   type Row,
@@ -36,7 +37,7 @@ export async function openUnordered(parts: BroadcastParts): Promise<Broadcast> {
   const { storage, network, world, self, onDelivered } = parts
   const { sha256, verify } = sodiumCrypto
   const { group } = world
-  const { members } = self.engine.roster
+  const { roster } = self.engine
   /** Id -> n. */
   const known = new Map<string, number>()
   let latest = 0n
@@ -45,7 +46,7 @@ export async function openUnordered(parts: BroadcastParts): Promise<Broadcast> {
   let writing: Promise<void> | undefined
   const outbox = new Outbox<Plain>({
     network,
-    topic: TOPIC,
+    topics: () => [TOPIC],
     time: systemTime,
     encode: (events) => concat(events.map(({ bytes }) => bytes)),
   })
@@ -114,9 +115,16 @@ export async function openUnordered(parts: BroadcastParts): Promise<Broadcast> {
     const index = [timelineIndexKey(group, timelineKey(event)), encodeN(++n)] as const
     return [[eventKey(group, n), event.bytes] as const, index]
   })
-  const people = [...members].map(([tag, { publicKey, name }]) =>
-    memberRow(group, { tag, publicKey, name, forked: false }),
-  )
+  const people = [...roster.devices()].flatMap(({ tag, publicKey, user }) => [
+    deviceRow(group, { ...{ tag, publicKey, user }, forked: false, active: true, removed: false }),
+    personRow(group, {
+      user,
+      role: roster.members.get(user),
+      out: undefined,
+      name: undefined,
+      picture: undefined,
+    }),
+  ])
   await storage.write({ put: [...rows, ...people] })
 
   return {
@@ -130,7 +138,7 @@ export async function openUnordered(parts: BroadcastParts): Promise<Broadcast> {
       let isNews = false
       for (const reader = new Reader(gossip); reader.remaining > 0;) {
         const event = read(reader, gossip)
-        const key = event && members.get(event.tag)?.publicKey
+        const key = event && roster.device(event.tag)?.publicKey
         if (!event || !key) return 'reject'
         if (known.has(event.id)) continue
         if (!verify(event.signature, fromHex(event.id), key)) return 'reject'

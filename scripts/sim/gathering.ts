@@ -28,6 +28,37 @@ import type { Crypto, KeyPair } from '../../src-main/crypto/crypto.ts'
 /** What it takes of Crypto. */
 export type GatheringCrypto = Pick<Crypto, 'sha256' | 'sign' | 'keyPair'>
 
+/** Credentials of a device whose person has a key that follows from the device's: every device is its person's only one. */
+export function credentialsOf(device: KeyPair, { sha256, keyPair, sign }: GatheringCrypto): Credentials {
+  return certify(device.publicKey, keyPair(sha256(device.secretKey.subarray(0, 32))), sign)
+}
+
+/** What lets somebody into a group: an invite, and a device of a member that finds it valid as far as these control heads. */
+export interface Door {
+  group: GroupId
+  invite: EventId
+  inviteKey: KeyPair
+  voucher: KeyPair
+  heads: readonly EventId[]
+}
+
+/** Body of the event with which a newcomer enters. */
+export function joinBody(
+  credentials: Credentials,
+  { group, invite, inviteKey, voucher, heads }: Door,
+  { sha256, sign }: GatheringCrypto,
+): Uint8Array {
+  const statement = voucherStatement(group, invite, credentials, heads)
+  return encodeJoin(credentials, {
+    invite,
+    proof: sign(proofStatement(group, invite, credentials), inviteKey.secretKey),
+    voucher: {
+      device: deviceTag(voucher.publicKey, sha256),
+      signature: sign(statement, voucher.secretKey),
+    },
+  })
+}
+
 export class Gathering {
   readonly group: GroupId
   readonly invite: EventId
@@ -44,7 +75,7 @@ export class Gathering {
     this.#founder = founder
     this.#inviteKey = crypto.keyPair(crypto.sha256(seed))
     this.#foundedMs = foundedMs
-    const body = encodeCreate(this.credentials(founder), crypto.sha256(seed))
+    const body = encodeCreate(credentialsOf(founder, crypto), crypto.sha256(seed))
     this.group = this.#add('', founder, KIND.create, body)
     const terms = {
       kind: 'invite' as const,
@@ -52,12 +83,7 @@ export class Gathering {
       expiresMs: foundedMs + 86_400_000,
       maxUses: MAX_INVITE_USES,
     }
-    this.invite = this.#add(
-      this.group,
-      founder,
-      KIND.invite,
-      encodeInvite(this.#inviteKey.publicKey, terms),
-    )
+    this.invite = this.#add(this.group, founder, KIND.invite, encodeInvite(this.#inviteKey.publicKey, terms))
   }
 
   /** When a member enters who finds so many control events; unix ms. */
@@ -65,26 +91,16 @@ export class Gathering {
     return this.#foundedMs + earlier
   }
 
-  /** The person of a device has a key that follows from the device's. */
-  credentials(device: KeyPair): Credentials {
-    const user = this.#crypto.keyPair(this.#crypto.sha256(device.secretKey.subarray(0, 32)))
-    return certify(device.publicKey, user, this.#crypto.sign)
+  /** What lets whoever has seen everything in: the founder vouches. */
+  door(): Door {
+    const { group, invite } = this
+    const heads = [this.events.at(-1)!.id]
+    return { group, invite, inviteKey: this.#inviteKey, voucher: this.#founder, heads }
   }
 
   /** Body of a member's entrance that cites the last event. */
   join(device: KeyPair): Uint8Array {
-    const { sign } = this.#crypto
-    const { group, invite } = this
-    const credentials = this.credentials(device)
-    const statement = voucherStatement(group, invite, credentials, [this.events.at(-1)!.id])
-    return encodeJoin(credentials, {
-      invite,
-      proof: sign(proofStatement(group, invite, credentials), this.#inviteKey.secretKey),
-      voucher: {
-        device: deviceTag(this.#founder.publicKey, this.#crypto.sha256),
-        signature: sign(statement, this.#founder.secretKey),
-      },
-    })
+    return joinBody(credentialsOf(device, this.#crypto), this.door(), this.#crypto)
   }
 
   /** Somebody entered by itself. */

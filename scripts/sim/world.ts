@@ -11,6 +11,7 @@ import { AppError } from '../../src-main/api/errors.ts'
 import { encodeBatch } from '../../src-main/core/batch.ts'
 import { decodeEvent, deviceTag } from '../../src-main/core/event.ts'
 import type { Crypto, KeyPair } from '../../src-main/crypto/crypto.ts'
+import { identityOf, type UserIdentity } from '../../src-main/crypto/identity.ts'
 import { Messenger } from '../../src-main/messenger/messenger.ts'
 import type { Time } from '../../src-main/messenger/time.ts'
 import { createMemoryNetwork, MemoryHub, type Parcel } from '../../src-main/network/memory.ts'
@@ -45,6 +46,8 @@ export interface WorldOptions {
 export interface Person {
   index: number
   key: KeyPair
+  /** Lies beside the device's key, and outlives whatever happens to the disk. */
+  identity: UserIdentity
   disk: MemoryDisk
   skewMs: number
   /** undefined while it is switched off. */
@@ -85,6 +88,7 @@ export class World {
     this.people = Array.from({ length: options.people }, (_, index) => ({
       index,
       key: options.crypto.keyPair(random.bytes(32)),
+      identity: identityOf(random.bytes(32), options.crypto),
       disk: new Map(),
       skewMs: random.between(-options.maxSkewMs, options.maxSkewMs),
       messenger: undefined,
@@ -140,6 +144,7 @@ export class World {
       network: rude.network,
       crypto: { ...this.#options.crypto, randomBytes: (length) => this.random.bytes(length) },
       key: person.key,
+      identity: person.identity,
       dataFolder: '',
       name: `Person ${person.index}`,
       time: this.#timeOf(person, disk),

@@ -159,10 +159,11 @@ export class Engine {
    * Takes back an event of this device's own delivery log, in its order. Its signature was verified before it was
    * written. Returns a reason when it does not follow from what was restored before it: the log is damaged.
    */
-  restore(bytes: Uint8Array): { event: Event; entry: Entry } | { reason: Reason | 'gap' } {
+  restore(bytes: Uint8Array): { event: Event; entry: Entry } | { reason: Reason | 'gap' | 'twice' } {
     const decoded = this.#decode(bytes)
     if ('reason' in decoded) return decoded
     const { event } = decoded
+    if (this.history.get(event.id)) return { reason: 'twice' }
     if (firstMissing(event, this.history)) return { reason: 'gap' }
     const checked = this.#check(event)
     if ('reason' in checked) return checked

@@ -11,8 +11,6 @@ export const MAX_BODY_SIZE_BYTES = 48 * 1024
 export const MAX_DEPS = 32
 /** Control heads that one event cites. */
 export const MAX_CONTROL_HEADS = 64
-/** A display name, as UTF-8. */
-export const MAX_NAME_SIZE_BYTES = 256
 /** Devices of one person that a revocation names; the latest, of anybody who has more. */
 export const MAX_CUT_DEVICES = 64
 /** How often one invite may be used. */
@@ -99,8 +97,8 @@ export const LONG_PLAN_EVENTS = 1_000
 
 /** Events refused for the state of the receiver, such as a full buffer, after which a sync session is ended. */
 export const MAX_PASSING_PER_SESSION = 4_096
-/** What a peer shows to be admitted to a sync session. */
-export const MAX_CREDENTIAL_SIZE_BYTES = 2 * 1024
+/** What a peer shows to be admitted to a sync session: the largest is an entrance that cites MAX_CONTROL_HEADS. */
+export const MAX_CREDENTIAL_SIZE_BYTES = 3 * 1024
 /** Addresses taken from one peer, and their length. */
 export const MAX_ADDRESSES = 64
 export const MAX_ADDRESS_SIZE_BYTES = 256

@@ -21,7 +21,15 @@ import {
   type Credentials,
   type Verify,
 } from './control/bodies.ts'
-import { mayInvite, ROLE, targetOf, type Cut, type Operation, type Role, type UserTag } from './control/operation.ts'
+import {
+  mayInvite,
+  ROLE,
+  targetOf,
+  type Cut,
+  type Operation,
+  type Role,
+  type UserTag,
+} from './control/operation.ts'
 import { Resolver } from './control/resolver.ts'
 import { Views, type Seen } from './control/views.ts'
 import { chainOf, deviceTag, KIND, type Event, type Sha256 } from './event.ts'
@@ -155,7 +163,8 @@ export class Roster {
     const user = this.device(tag)?.user
     const removals = this.#removals.filter((id) => {
       const { change } = this.#noted.get(id)!.operation
-      const isAbout = change.kind === 'remove' ? change.target === user : 'device' in change && change.device === tag
+      const isAbout =
+        change.kind === 'remove' ? change.target === user : 'device' in change && change.device === tag
       return isAbout && this.#shown.has(id) && this.#shown.isEffective(id)
     })
     return removals.at(-1)
@@ -178,9 +187,7 @@ export class Roster {
   isExposed(founder: EventId): boolean {
     const shown = this.#shown
     if (!shown.has(founder) || !shown.isEffective(founder)) return true
-    return this.#removals.some(
-      (id) => shown.has(id) && shown.isEffective(id) && !shown.isBefore(id, founder),
-    )
+    return this.#removals.some((id) => shown.has(id) && shown.isEffective(id) && !shown.isBefore(id, founder))
   }
 
   /** Everybody who is a member, or was one, or at least has a device that tried to enter. */
@@ -210,10 +217,14 @@ export class Roster {
     if (operation?.change.kind !== 'invite') return undefined
     const { author, change } = operation
     const isTakenBack = [...this.operations()].some(
-      (one) => one.change.kind === 'revoke' && one.change.invite === invite && this.#shown.isEffective(one.id),
+      (one) =>
+        one.change.kind === 'revoke' && one.change.invite === invite && this.#shown.isEffective(one.id),
     )
     const isBacked = mayInvite(this.#shown.role(author), change.role)
-    return { isRevoked: isTakenBack || !isBacked || !this.#shown.isEffective(invite), expiresMs: change.expiresMs }
+    return {
+      isRevoked: isTakenBack || !isBacked || !this.#shown.isEffective(invite),
+      expiresMs: change.expiresMs,
+    }
   }
 
   /** What has been delivered of a person: the cut of a removal by somebody who accepts all of it. */
@@ -237,7 +248,9 @@ export class Roster {
 
   /** Whether an event whose whole past has been delivered is one that its author may write; a reason if not. */
   judge(event: Event, parents: readonly Entry[]): Judged | { reason: Reason } {
-    return chainOf(event.kind) === 'c' ? this.#judgeControl(event, parents) : this.#judgeMessage(event, parents)
+    return chainOf(event.kind) === 'c'
+      ? this.#judgeControl(event, parents)
+      : this.#judgeMessage(event, parents)
   }
 
   #judgeMessage(event: Event, parents: readonly Entry[]): Judged | { reason: Reason } {
@@ -246,7 +259,9 @@ export class Roster {
     for (const parent of parents) if (parent.seen) seen = this.views.join(seen, parent.seen)
     const role = this.#roleOf(tag, seen)
     if (role === undefined) return { reason: 'not-a-member' }
-    return role >= ROLE.member || kind === KIND.profile || kind === KIND.report ? { seen } : { reason: 'read-only' }
+    return role >= ROLE.member || kind === KIND.profile || kind === KIND.report
+      ? { seen }
+      : { reason: 'read-only' }
   }
 
   #judgeControl(event: Event, parents: readonly Entry[]): Judged | { reason: Reason } {
@@ -323,10 +338,12 @@ export class Roster {
     if (change.kind === 'role' || change.kind === 'remove') this.#revoked.add(change.target)
     if (change.kind === 'removeDevice') this.#revoked.add(change.device)
     if (change.kind === 'remove' || change.kind === 'removeDevice') this.#removals.push(event.id)
+    const counts = this.#history.forks.counts(entry)
+    if (!counts) this.#discounted.add(event.id)
     this.#all.add(operation)
-    if (this.#shown === this.#all) return
-    if (this.#history.forks.counts(entry)) this.#shown.add(operation)
-    else this.#discounted.add(event.id)
+    if (this.#shown !== this.#all) {
+      if (counts) this.#shown.add(operation)
+    } else if (!counts) this.#rebuild()
   }
 
   #enter({ id, device: tag, author: user }: Operation, { deviceKey, userKey }: Credentials): void {
@@ -363,13 +380,17 @@ export class Roster {
     if (forks.tags.length === 0) return
     const noted = [...this.#noted.values()]
     const discounted = noted.flatMap(({ entry }) => (forks.counts(entry) ? [] : [entry.id]))
-    if (discounted.length === this.#discounted.size && discounted.every((id) => this.#discounted.has(id))) return
-    this.#discounted = new Set(discounted)
-    this.#rebuilt++
-    if (discounted.length === 0) {
-      this.#shown = this.#all
+    if (discounted.length === this.#discounted.size && discounted.every((id) => this.#discounted.has(id)))
       return
-    }
+    this.#discounted = new Set(discounted)
+    this.#rebuild()
+  }
+
+  /** Something counts no more, or again. */
+  #rebuild(): void {
+    this.#rebuilt++
+    this.#shown = this.#all
+    if (this.#discounted.size === 0) return
     this.#shown = new Resolver(this.#group)
     for (const operation of this.operations()) this.#shown.add(operation)
   }

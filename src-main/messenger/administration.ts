@@ -85,7 +85,8 @@ export function administration(parts: AdministrationParts): AdministrationComman
     changeSettings: async ({ group, name, description, picture, history }) => {
       const open = await demand(group)
       demandRole(open, ROLE.admin)
-      const bytes = picture === undefined ? undefined : picture === '' ? new Uint8Array(0) : pictureBytes(picture)
+      const bytes =
+        picture === undefined ? undefined : picture === '' ? new Uint8Array(0) : pictureBytes(picture)
       const body = encodeSettings({ name, description, picture: bytes, history })
       await parts.append(open, KIND.settings, body)
     },
@@ -102,7 +103,10 @@ export function administration(parts: AdministrationParts): AdministrationComman
       const open = await demand(group)
       if (demandRole(open, ROLE.admin) <= roleOf(role)) throw notAllowed()
       const nowMs = parts.nowMs()
-      const expiresMs = Math.min(expiresAtMs ?? nowMs + USUAL_INVITE.lifetimeMs, nowMs + MAX_INVITE_LIFETIME_MS)
+      const expiresMs = Math.min(
+        expiresAtMs ?? nowMs + USUAL_INVITE.lifetimeMs,
+        nowMs + MAX_INVITE_LIFETIME_MS,
+      )
       const seed = crypto.randomBytes(32)
       const body = encodeInvite(crypto.keyPair(seed).publicKey, {
         kind: 'invite',
@@ -111,7 +115,9 @@ export function administration(parts: AdministrationParts): AdministrationComman
         maxUses: Math.min(maxUses, MAX_INVITE_USES),
       })
       const { event } = await parts.append(open, KIND.invite, body)
-      open.membership.invites = [...open.membership.invites, { invite: event.id, seed }].slice(-MAX_OWN_INVITES)
+      open.membership.invites = [...open.membership.invites, { invite: event.id, seed }].slice(
+        -MAX_OWN_INVITES,
+      )
       await parts.save(open)
       return { invite: linkOf(open, event.id)!, id: event.id }
     },
@@ -120,15 +126,15 @@ export function administration(parts: AdministrationParts): AdministrationComman
       const open = await demand(group)
       demandRole(open, ROLE.admin)
       const { resolver } = open.log.engine.roster
-      const invites = resolver.openInvites(parts.nowMs()).map(
-        ({ id, role, expiresMs, maxUses, uses, author }): Invite => ({
+      const invites = resolver
+        .openInvites(parts.nowMs())
+        .map(({ id, role, expiresMs, maxUses, uses, author }): Invite => ({
           ...{ id, maxUses, uses },
           role: roleName(role),
           expiresAtMs: expiresMs,
           by: open.group.nameOfPerson(author),
           link: linkOf(open, id),
-        }),
-      )
+        }))
       return { invites }
     },
 

@@ -9,12 +9,7 @@
  */
 import type { EventId, GroupId, JoinProblem } from '../api/contract.ts'
 import { fromHex, Reader, Writer } from '../core/bytes.ts'
-import {
-  certifiedUser,
-  proofStatement,
-  voucherStatement,
-  type Credentials,
-} from '../core/control/bodies.ts'
+import { certifiedUser, proofStatement, voucherStatement, type Credentials } from '../core/control/bodies.ts'
 import { deviceTag } from '../core/event.ts'
 import { MAX_CREDENTIAL_SIZE_BYTES } from '../core/limits.ts'
 import type { Crypto, KeyPair } from '../crypto/crypto.ts'
@@ -116,7 +111,11 @@ export class Admission {
   }
 
   /** undefined: the peer is admitted. */
-  async refusal(peer: PeerKey, bytes: Uint8Array, receive: (event: Uint8Array) => Promise<void>): Promise<Refusal | undefined> {
+  async refusal(
+    peer: PeerKey,
+    bytes: Uint8Array,
+    receive: (event: Uint8Array) => Promise<void>,
+  ): Promise<Refusal | undefined> {
     if (this.isMember(peer)) return undefined
     const credential = decodeCredential(bytes)
     if (credential?.type === 'entrance') {

@@ -84,7 +84,9 @@ export class Keyring {
 
   /** What to hand to a device of a member: the latest. */
   get shared(): SharedSecret[] {
-    return this.all.slice(0, MAX_SECRETS_PER_FRAME).map(({ founder, secret }) => ({ epoch: epochOf(founder), secret }))
+    return this.all
+      .slice(0, MAX_SECRETS_PER_FRAME)
+      .map(({ founder, secret }) => ({ epoch: epochOf(founder), secret }))
   }
 
   /** The epoch to write with; undefined before this device has any secret. */

@@ -33,7 +33,7 @@ import { openLevelStorage } from '../storage/level.ts'
 import type { Storage } from '../storage/storage.ts'
 import { administration } from './administration.ts'
 import { Admission, encodeCredential, inviteCredential, problemOf, type Refusal } from './admission.ts'
-import { checked } from './arguments.ts'
+import { checked, MAX_INVITE_LENGTH } from './arguments.ts'
 import {
   decodeMessage,
   decodeProfile,
@@ -144,6 +144,8 @@ export class Messenger {
   readonly #counters = new Counters()
   readonly #clock: ReferenceClock
   readonly #listeners = new Set<(name: UpdateName, argument: unknown) => void>()
+  /** Handed over while no window was open. */
+  #link: string | undefined
   /** This device's key is not to be used for writing again. */
   #isRetired = false
   readonly #time: Time
@@ -248,6 +250,13 @@ export class Messenger {
     return this.#opened
   }
 
+  /** The system handed over a link to a group; what is too long for one is dropped. */
+  openLink(link: string): void {
+    if (link.length > MAX_INVITE_LENGTH) return
+    if (this.#listeners.size === 0) this.#link = link
+    else this.#tell('linkOpened', { link })
+  }
+
   /** Tells the listener every update until the returned function is called. */
   onUpdate(listener: (name: UpdateName, argument: unknown) => void): () => void {
     this.#listeners.add(listener)
@@ -288,7 +297,8 @@ export class Messenger {
       createGroup: (settings) => this.#createGroup(settings),
       joinGroup: ({ invite }) => this.#joinGroup(invite),
       cancelJoin: async ({ group }) => {
-        if (this.#demand(group).group.joined) throw new AppError('STILL_MEMBER', 'You are in this group already.')
+        if (this.#demand(group).group.joined)
+          throw new AppError('STILL_MEMBER', 'You are in this group already.')
         await this.#delete(group)
       },
       deleteGroup: async ({ group }) => {
@@ -297,7 +307,7 @@ export class Messenger {
           throw new AppError('STILL_MEMBER', 'Leave the group first; then it can be deleted here.')
         await this.#delete(group)
       },
-      getPeople: async ({ group }) => this.#demand(group).group.people(),
+      getPeople: async ({ group, after }) => this.#demand(group).group.people(after),
       getTimeline: ({ group, ...page }) => this.#demand(group).group.page(page),
       explain: async ({ group, message }) =>
         (await this.#restored(this.#demand(group))).group.explain(message),
@@ -414,7 +424,10 @@ export class Messenger {
   }
 
   #state(): AppState {
+    const link = this.#link
+    this.#link = undefined
     return {
+      link,
       device: this.#self,
       name: this.#person.name,
       identity: this.#person.identity,
@@ -457,7 +470,16 @@ export class Messenger {
   }
 
   #membership(group: GroupId, known: Partial<Membership>): Membership {
-    return { group, epochs: [], joining: undefined, nameHint: '', invites: [], readN: 0, addresses: [], ...known }
+    return {
+      group,
+      epochs: [],
+      joining: undefined,
+      nameHint: '',
+      invites: [],
+      readN: 0,
+      addresses: [],
+      ...known,
+    }
   }
 
   async #joinGroup(text: string): Promise<GroupSummary> {
@@ -468,7 +490,9 @@ export class Messenger {
     if (known) {
       if (known.group.joined) {
         const isOwn = known.membership.invites.some((one) => one.invite === invite)
-        const sentence = isOwn ? 'This is your own invite: send it to somebody else.' : 'You are already in this group.'
+        const sentence = isOwn
+          ? 'This is your own invite: send it to somebody else.'
+          : 'You are already in this group.'
         throw new AppError('ALREADY_MEMBER', sentence)
       }
       known.membership.joining = joining
@@ -526,11 +550,9 @@ export class Messenger {
       verifier: this.#verifier,
       sign: (eventId: Uint8Array) => crypto.sign(eventId, key.secretKey),
     }
-    // It is there before anything is delivered.
-    let keyring: Keyring | undefined
     const log = await GroupLog.open(parts, storage, {
       onControl: (event) => {
-        if (keyring!.note(event)) this.#secretsKnown(id)
+        if (this.#groups.get(id)?.keyring.note(event)) this.#secretsKnown(id)
       },
       onDelivered: (delivered) => this.#delivered(id, delivered),
       onHidden: (entries) => void this.#hidden(id, entries).catch(reportStoreFailure),
@@ -542,7 +564,7 @@ export class Messenger {
       onDuplicate: () => this.#counters.duplicates++,
       onAsk: (width, sources) => this.#ask(id, width, sources),
     })
-    keyring = new Keyring(
+    const keyring = new Keyring(
       { group: id, roster: log.engine.roster, crypto, device: this.#self, key },
       membership.epochs,
     )
@@ -580,7 +602,7 @@ export class Messenger {
       }),
       relay: new Relay(),
       entrance: undefined,
-      knownTo: new Set(),
+      entranceKnownBy: new Set(),
       isEntering: false,
       joinProblem: undefined,
       joiningSinceMs: this.#time.monotonicMs(),
@@ -673,9 +695,7 @@ export class Messenger {
   async #announce({ group, log }: OpenGroup, delivered: Delivered[], changed: number[]): Promise<void> {
     const id = log.group
     for (let i = 0; i < delivered.length; i += MAX_MESSAGES_PER_UPDATE) {
-      const shown = delivered
-        .slice(i, i + MAX_MESSAGES_PER_UPDATE)
-        .filter(({ event }) => isShown(event.kind))
+      const shown = delivered.slice(i, i + MAX_MESSAGES_PER_UPDATE).filter(({ event }) => isShown(event.kind))
       const messages = await Promise.all(shown.map((one) => group.fresh(one)))
       if (messages.length > 0) this.#tell('messagesDelivered', { group: id, messages })
     }
@@ -686,7 +706,7 @@ export class Messenger {
   #onPeer(peer: PeerKey, connected: boolean): void {
     this.#links.onPeer(peer, connected)
     if (!connected) {
-      for (const { knownTo } of this.#groups.values()) knownTo.delete(peer)
+      for (const { entranceKnownBy } of this.#groups.values()) entranceKnownBy.delete(peer)
       return this.#clock.forget(peer)
     }
     for (const open of this.#groups.values()) if (!open.log.opening) this.#greet(open, peer)
@@ -739,10 +759,10 @@ export class Messenger {
     const open = this.#groups.get(id)
     if (!open) return
     this.#links.setAdmitted(id, peer, 'synchronised')
+    if (open.entrance) open.entranceKnownBy.add(peer)
     if (this.#isRetired) return
     const { crypto } = this.#parts
     const parts = { ...this.#acting, crypto, person: this.#person, syncing: this.#syncing }
-    if (open.log.engine.roster.isActive(this.#self)) open.knownTo.add(peer)
     if (!(await enter(open, peer, parts))) return
     for (const admitted of this.#links.admitted(id)) this.#syncing.start(id, admitted)
     await this.#introduce(open)
@@ -782,14 +802,14 @@ export class Messenger {
   }
 
   /** What this device shows of itself to a peer. */
-  #credential({ log, membership, entrance, knownTo }: OpenGroup, peer: PeerKey): Uint8Array {
+  #credential({ log, membership, entrance, entranceKnownBy }: OpenGroup, peer: PeerKey): Uint8Array {
     const { joining } = membership
     if (joining && !log.engine.roster.isActive(this.#self)) {
       const { crypto } = this.#parts
       return encodeCredential(inviteCredential(log.group, joining, this.#person.credentials, crypto))
     }
-    const isNew = entrance && !knownTo.has(peer)
-    return encodeCredential(isNew ? { type: 'entrance', event: entrance } : { type: 'member' })
+    const isKnown = !entrance || entranceKnownBy.has(peer)
+    return encodeCredential(isKnown ? { type: 'member' } : { type: 'entrance', event: entrance })
   }
 
   /** A newcomer gives nothing away, and takes from whoever knows the group. */
@@ -812,6 +832,7 @@ export class Messenger {
     event: Uint8Array,
   ): Promise<void> {
     if (!open) return
+    open.entranceKnownBy.delete(peer)
     if (!open.group.joined) open.joinProblem = problemOf(refusal)
     else if (refusal === 'removed') {
       const { log } = open
@@ -862,7 +883,10 @@ export class Messenger {
   /** Whoever removes somebody rotates at once. Where that did not happen, or somebody left, one of the others does it soon. */
   #rotateWhenDue(open: OpenGroup): void {
     const isDue = () =>
-      open.group.joined && !this.#isRetired && (open.group.me?.role ?? 0) >= ROLE.member && open.keyring.isRotationDue
+      open.group.joined &&
+      !this.#isRetired &&
+      (open.group.me?.role ?? 0) >= ROLE.member &&
+      open.keyring.isRotationDue
     if (open.cancelRotation || !isDue()) return
     const isAdmin = (open.group.me?.role ?? 0) >= ROLE.admin
     const waitMs = (isAdmin ? 1 : 4) * (1 + this.#time.random()) * ROTATE_AFTER_MS

@@ -24,8 +24,8 @@ export interface OpenGroup {
   relay: Relay
   /** The event with which this device entered: whoever does not know it yet is shown it. */
   entrance: Uint8Array | undefined
-  /** Peers that have admitted this device since. */
-  knownTo: Set<PeerKey>
+  /** Peers that have it, as far as is known. */
+  entranceKnownBy: Set<PeerKey>
   isEntering: boolean
   joinProblem: JoinProblem | undefined
   /** Moment.atMs at which joining began. */

@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { commitTo, encodeEvent, KIND, type Event, type EventFields } from '../../src-main/core/event.ts'
+import {
+  commitTo,
+  deviceTag,
+  encodeEvent,
+  KIND,
+  type Event,
+  type EventFields,
+} from '../../src-main/core/event.ts'
 import { hlcAt } from '../../src-main/core/hlc.ts'
 import {
   GAP_ASK_ALL_AFTER_MS,
@@ -15,7 +22,8 @@ import {
 } from '../../src-main/core/limits.ts'
 import { timelineKey } from '../../src-main/core/timeline.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
-import { at, makeWorld, reasons, START_MS, type Person } from '../helpers/people.ts'
+import { credentialsOf, joinBody } from '../../scripts/sim/gathering.ts'
+import { at, makePerson, makeWorld, reasons, START_MS, type Person } from '../helpers/people.ts'
 
 function three() {
   const world = makeWorld(['alice', 'bob', 'carol'])
@@ -244,17 +252,39 @@ describe('bad input', () => {
 
   test('an entrance without the proof of an invite is refused', () => {
     const { world, alice } = three()
-    const stranger = makeWorld(['mallory', 'mike'])
-    const join = stranger.control[1]!
-    const create = world.control[0]!
-    const commit = commitTo(undefined, [], [create.id], crypto.sha256)
-    const entrance = forge(world.group, stranger.people[1]!, join, {
-      controlHeads: [create.id],
-      commit,
-      hlc: hlcAt(START_MS + 5),
-    })
-    expect(reasons(alice.hear(entrance))).toEqual(['bad-membership-proof'])
-    expect(alice.engine.roster.members.size).toBe(3)
+    const [mallory] = makeWorld(['mallory', 'mike']).people as [Person]
+    const { group, gathering } = world
+    const door = gathering.door()
+    const controlHeads = [...door.heads]
+    /** Somebody's entrance, with some of it as given. */
+    const entrance = (seed: number, change: Partial<typeof door>) => {
+      const key = crypto.keyPair(crypto.sha256(Uint8Array.of(seed)))
+      const fields: EventFields = {
+        kind: KIND.join,
+        tag: deviceTag(key.publicKey, crypto.sha256),
+        seq: 1,
+        hlc: hlcAt(START_MS + 10),
+        deps: [],
+        commit: commitTo(undefined, [], controlHeads, crypto.sha256),
+        controlHeads,
+        body: joinBody(credentialsOf(key, crypto), { ...door, ...change }, crypto),
+      }
+      return encodeEvent(fields, group, crypto.sha256, (id) => crypto.sign(id, key.secretKey))
+    }
+    const changes: Partial<typeof door>[] = [
+      { group: mallory.engine.history.log[0]!.id },
+      { invite: group },
+      { inviteKey: mallory.key },
+      // Of somebody who is no member, and of a member who had seen something else.
+      { voucher: mallory.key },
+      { heads: [group] },
+    ]
+    for (const [i, change] of changes.entries()) {
+      expect(reasons(alice.hear(entrance(i, change)))).toEqual(['bad-membership-proof'])
+      expect(alice.engine.roster.members.size).toBe(3)
+    }
+    expect(alice.hear(entrance(changes.length, {})).map(({ type }) => type)).toEqual(['deliver'])
+    expect(alice.engine.roster.members.size).toBe(4)
   })
 
   test('a message that cites a message as control head is refused', () => {
@@ -442,9 +472,20 @@ describe('a log that is read back', () => {
   })
 
   test('is refused when an event is missing', () => {
-    const { world, bob } = three()
-    expect(bob.engine.restore(world.control[0]!.bytes)).toHaveProperty('event')
-    const fresh = makeWorld(['alice', 'bob'], { alone: true }).people[0]!
+    const { world, alice } = three()
+    const fresh = makePerson('bob', alice.key, world.group)
+    expect(fresh.engine.restore(world.control[0]!.bytes)).toHaveProperty('event')
     expect(fresh.engine.restore(world.control[2]!.bytes)).toEqual({ reason: 'gap' })
+    expect(fresh.engine.restore(world.control[1]!.bytes)).toHaveProperty('event')
+    expect(fresh.engine.restore(world.control[2]!.bytes)).toHaveProperty('event')
+  })
+
+  test('is refused when an event is there twice', () => {
+    const { world, alice } = three()
+    const fresh = makePerson('alice', alice.key, world.group)
+    for (const { bytes } of world.control) expect(fresh.engine.restore(bytes)).toHaveProperty('event')
+    for (const { bytes } of world.control) expect(fresh.engine.restore(bytes)).toEqual({ reason: 'twice' })
+    expect(fresh.engine.history.forks.tags).toEqual([])
+    expect(fresh.engine.history.log).toHaveLength(world.control.length)
   })
 })

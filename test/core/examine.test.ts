@@ -3,8 +3,9 @@ import { expect, test } from 'vitest'
 import { Engine, type Examined } from '../../src-main/core/engine.ts'
 import { commitTo, encodeEvent, KIND, type Event } from '../../src-main/core/event.ts'
 import { hlcAt } from '../../src-main/core/hlc.ts'
-import { encodeJoin, joinStatement } from '../../src-main/core/members.ts'
+import type { KeyPair } from '../../src-main/crypto/crypto.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
+import { credentialsOf, joinBody } from '../../scripts/sim/gathering.ts'
 import { makeWorld, reasons, START_MS, type Person } from '../helpers/people.ts'
 
 const utf8 = new TextEncoder()
@@ -38,7 +39,7 @@ test('the engine says what is to be verified, and takes the verdict instead of v
   const before = verified()
   const examined = engine.examine(said.bytes)
   const id = Uint8Array.from(Buffer.from(said.id, 'hex'))
-  const { publicKey } = engine.roster.members.get(alice.tag)!
+  const { publicKey } = engine.roster.device(alice.tag)!
   expect(examined.signed).toEqual({ id, signature: said.signature, publicKey })
   expect(reasons(hear(said, { ...examined, isValid: false }))).toEqual(['bad-signature'])
   expect(hear(said, { ...examined, isValid: true }).map(({ type }) => type)).toEqual(['deliver'])
@@ -57,22 +58,22 @@ test('a verdict about another key of the same device tag does not count', () => 
     data.length === 35 &&
     [bob!, mallory!].some(({ publicKey }) => Buffer.from(data.subarray(3)).equals(publicKey))
   const sha256 = (data: Uint8Array) => (isTwin(data) ? new Uint8Array(32).fill(0xbb) : crypto.sha256(data))
-  const invite = crypto.keyPair(crypto.sha256(utf8.encode('invite')))
-  const join = ({ publicKey, secretKey }: typeof invite, name: string) => {
-    const proof = crypto.sign(joinStatement(world.group, publicKey), invite.secretKey)
+  const door = world.gathering.door()
+  const controlHeads = [...door.heads]
+  const join = (key: KeyPair) => {
     const fields = {
       kind: KIND.join,
       tag: 'bb'.repeat(8),
       seq: 1,
-      hlc: hlcAt(START_MS + 1),
+      hlc: hlcAt(START_MS + 10),
       deps: [],
-      commit: commitTo(undefined, [], [world.group], sha256),
-      controlHeads: [world.group],
-      body: encodeJoin({ publicKey, proof, memberName: utf8.encode(name) }),
+      commit: commitTo(undefined, [], controlHeads, sha256),
+      controlHeads,
+      body: joinBody(credentialsOf(key, crypto), door, crypto),
     }
-    return encodeEvent(fields, world.group, sha256, (id) => crypto.sign(id, secretKey))
+    return encodeEvent(fields, world.group, sha256, (id) => crypto.sign(id, key.secretKey))
   }
-  const [bobs, mallorys] = [join(bob!, 'bob'), join(mallory!, 'mallory')]
+  const [bobs, mallorys] = [join(bob!), join(mallory!)]
   const { engine, hear } = makeListener(world.group, sha256)
   for (const event of world.control) hear(event)
   const examined = engine.examine(mallorys.bytes)

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { DeviceTag, EventId } from '../../src-main/api/contract.ts'
 import { fromHex } from '../../src-main/core/bytes.ts'
+import { certify } from '../../src-main/core/control/bodies.ts'
 import { Engine, type Effect } from '../../src-main/core/engine.ts'
 import {
   commitTo,
@@ -15,6 +16,7 @@ import type { Entry, History } from '../../src-main/core/history.ts'
 import { MAX_HIDDEN_PER_DEVICE } from '../../src-main/core/limits.ts'
 import { timelineKey } from '../../src-main/core/timeline.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
+import { joinBody } from '../../scripts/sim/gathering.ts'
 import { at, makeWorld, reasons, START_MS, type Person } from '../helpers/people.ts'
 import { makeSyncer, open, talk } from '../helpers/sync.ts'
 
@@ -64,7 +66,8 @@ function makeForkingWorld(twins = 1) {
   // Keys and founding are fixed, so a second world has the same people in the same group.
   const twinsOf = (name: string) =>
     Array.from({ length: twins }, () => device(makeWorld(NAMES).people[NAMES.indexOf(name)]!))
-  return { group: world.group, control: world.control, people, twinsOf, archive }
+  const { group, control, gathering } = world
+  return { group, control, gathering, people, twinsOf, archive }
 }
 
 function four() {
@@ -181,7 +184,7 @@ describe('a fork', () => {
   test('a message and a membership event of one number are none', () => {
     const { alice, mallory, control } = four()
     const first = mallory.say('1')
-    expect(first.seq).toBe(control[1]!.seq)
+    expect(first.seq).toBe(control.find(({ tag }) => tag === mallory.tag)!.seq)
     expect(alice.hear(first).map(({ type }) => type)).toEqual(['deliver'])
   })
 
@@ -280,19 +283,23 @@ describe('a fork', () => {
     expect(shown(alice)).toEqual([])
   })
 
-  test('in the membership chain counts as well, and all see the same name', () => {
-    const { alice, bob, mallory, control } = four()
-    const join = control[1]!
-    const name = Buffer.from('mallory')
-    const body = Buffer.from(join.body)
-    body.write('MALLORY', body.indexOf(name))
-    const again = encodeEvent({ ...join, body }, control[0]!.id, crypto.sha256, mallory.sign)
+  test('in the membership chain counts as well, and all see the same person', () => {
+    const { group, alice, bob, mallory, control, gathering } = four()
+    const join = control.find(({ tag }) => tag === mallory.tag)!
+    // With the same device, and the same invite, as somebody else.
+    const somebody = crypto.keyPair(crypto.sha256(Uint8Array.of(1)))
+    const credentials = certify(mallory.key.publicKey, somebody, crypto.sign)
+    const door = { ...gathering.door(), heads: join.controlHeads! }
+    const body = joinBody(credentials, door, crypto)
+    const again = encodeEvent({ ...join, body }, group, crypto.sha256, mallory.sign)
     const cites = alice.say('hello all')
     bob.hear(cites)
+    const members = [...alice.engine.roster.members]
     for (const person of [alice, bob]) {
-      person.hear(again)
+      expect(person.hear(again).map(({ type }) => type)).toEqual(['fork', 'deliver', 'members'])
       expect(person.engine.history.forks.tags).toEqual([mallory.tag])
-      expect(Buffer.from(person.engine.roster.members.get(mallory.tag)!.name).toString()).toBe('mallory')
+      expect([...person.engine.roster.members]).toEqual(members)
+      expect(person.engine.roster.device(mallory.tag)!.user).toBe(mallory.user)
     }
     expect(bob.engine.roster.digest()).toEqual(alice.engine.roster.digest())
   })

@@ -2,7 +2,6 @@
 import { describe, expect, test } from 'vitest'
 import { bind, controlFrontier } from '../../src-main/core/citations.ts'
 import { CatchUp } from '../../src-main/core/catch-up.ts'
-import { Engine } from '../../src-main/core/engine.ts'
 import { commitTo, decodeEvent, encodeEvent, KIND, type Event } from '../../src-main/core/event.ts'
 import { Future, Refused, Strangers } from '../../src-main/core/held.ts'
 import { hlcAt } from '../../src-main/core/hlc.ts'
@@ -18,16 +17,14 @@ import {
   MAX_FUTURE_MS,
   MAX_HELD_EVENTS,
   MAX_HELD_PER_DEVICE,
-  MAX_NAME_SIZE_BYTES,
   MAX_REFUSED_KEPT,
   MAX_TIPS_PER_FORKED_CHAIN,
 } from '../../src-main/core/limits.ts'
-import { encodeCreate } from '../../src-main/core/members.ts'
 import { SyncSession } from '../../src-main/core/sync-session.ts'
 import { decodeFrame, encodeFrame, type Frame } from '../../src-main/core/sync.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 import { MAX_FRAME_SIZE_BYTES } from '../../src-main/network/network.ts'
-import { at, makeWorld, START_MS } from '../helpers/people.ts'
+import { makeWorld, START_MS } from '../helpers/people.ts'
 
 const tagOf = (device: number) => device.toString(16).padStart(16, '0')
 const idOf = (device: number, seq: number, branch = 0) =>
@@ -55,7 +52,8 @@ function unsigned(device: number, seq: number, { branch = 0, kind = KIND.message
 
 /** What a session says of itself, after it heard the greeting of somebody who has nothing. */
 function framesOf(history: History, addresses: Uint8Array[] = []): Frame[] {
-  const hello = { proof: new Uint8Array(32), incarnation: new Uint8Array(8), wallClockMs: 0 }
+  const nothing = new Uint8Array(0)
+  const hello = { proof: new Uint8Array(32), credential: nothing, incarnation: new Uint8Array(8), wallClockMs: 0 }
   const catchUp = new CatchUp<SyncSession>()
   const session = new SyncSession({ history, sha256: crypto.sha256, hello, addresses, catchUp })
   const effects = [
@@ -104,32 +102,6 @@ describe('an event', () => {
     expect(bind(citing(devices - 1), history, crypto.sha256)).toHaveProperty('parents')
     expect(bind(citing(devices), history, crypto.sha256)).toEqual({ reason: 'commit-mismatch' })
   })
-})
-
-test('names are so long, and no longer', () => {
-  const key = crypto.keyPair(crypto.sha256(Uint8Array.of(1)))
-  const tag = makeWorld(['alice']).people[0]!.tag
-  const found = (lengths: { group?: number; member?: number }) => {
-    const body = encodeCreate({
-      publicKey: key.publicKey,
-      inviteKey: key.publicKey,
-      nonce: new Uint8Array(16),
-      groupName: new Uint8Array(lengths.group ?? 1),
-      memberName: new Uint8Array(lengths.member ?? 1),
-    })
-    const commit = commitTo(undefined, [], undefined, crypto.sha256)
-    const self = crypto.sha256(new Uint8Array([...Buffer.from('dev'), ...key.publicKey]))
-    const author = Buffer.from(self.subarray(0, 8)).toString('hex')
-    const fields = { kind: KIND.create, tag: author, seq: 1, hlc: hlcAt(START_MS), deps: [], commit, body }
-    const sign = (id: Uint8Array) => crypto.sign(id, key.secretKey)
-    const event = encodeEvent(fields, '', crypto.sha256, sign)
-    const engine = new Engine({ ...crypto, group: event.id, self: tag, sign })
-    return engine.step({ type: 'receive', bytes: event.bytes, from: 'x', ...at(START_MS) })[0]!.type
-  }
-  for (const name of ['group', 'member']) {
-    expect(found({ [name]: MAX_NAME_SIZE_BYTES })).toBe('deliver')
-    expect(found({ [name]: MAX_NAME_SIZE_BYTES + 1 })).toBe('refuse')
-  }
 })
 
 describe('what is set aside', () => {

@@ -1,19 +1,19 @@
 /** A data folder with a long conversation in it, made as quickly as its rules allow: nobody's engine but the owner's. */
 import { join } from 'node:path'
 import type { EventId, GroupId } from '../../src-main/api/contract.ts'
+import type { Engine } from '../../src-main/core/engine.ts'
 import { commitTo, deviceTag, encodeEvent, KIND, type Dot, type Event } from '../../src-main/core/event.ts'
 import { hlcAt } from '../../src-main/core/hlc.ts'
-import { encodeJoin, joinStatement } from '../../src-main/core/members.ts'
 import type { KeyPair } from '../../src-main/crypto/crypto.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 import { inlineVerifier } from '../../src-main/crypto/verifier.ts'
-import { encodeMessage, encodeReaction } from '../../src-main/messenger/content.ts'
+import { encodeMessage, encodeProfile, encodeReaction } from '../../src-main/messenger/content.ts'
 import { GroupLog, type GroupLogEvents } from '../../src-main/messenger/group-log.ts'
 import {
   decodeInvite,
+  decodeMembership,
   encodeMembership,
-  inviteKeyOf,
-  type Membership,
+  type InviteText,
 } from '../../src-main/messenger/membership.ts'
 import { openMessenger } from '../../src-main/messenger/messenger.ts'
 import { openDeviceKey } from '../../src-main/messenger/own-device.ts'
@@ -21,6 +21,7 @@ import { systemTime } from '../../src-main/messenger/time.ts'
 import { groupKey } from '../../src-main/storage/keys.ts'
 import { openLevelStorage } from '../../src-main/storage/level.ts'
 import type { Storage } from '../../src-main/storage/storage.ts'
+import { credentialsOf, joinBody } from '../../scripts/sim/gathering.ts'
 
 export const LOOPBACK = { listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false }
 const EVENTS_PER_BATCH = 256
@@ -54,6 +55,8 @@ export const SILENT: GroupLogEvents = {
   },
   onDuplicate() {},
   onAsk() {},
+  onControl() {},
+  onPeople() {},
 }
 
 /** Every fifth event does not know the one before it; one in four answers, one in ten is a reaction. */
@@ -65,7 +68,7 @@ export async function writeLargeGroup(
   const { id: group } = await owner.commands.createGroup({ name: 'large' })
   const { invite } = await owner.commands.createInvite({ group })
   await owner.close()
-  const membership = decodeInvite(invite, crypto)
+  const door = decodeInvite(invite, crypto)
   const { log, storage, key } = await openLog(dataFolder, group)
   const lastTexts: string[] = []
   let batch: Uint8Array[] = []
@@ -76,7 +79,7 @@ export async function writeLargeGroup(
     batch = []
   }
   const keys = [key, ...Array.from({ length: authors - 1 }, () => crypto.keyPair())]
-  for (const { event, text } of conversation(membership, keys, events)) {
+  for (const { event, text } of conversation(door, keys, log.engine, events)) {
     batch.push(event.bytes)
     if (text !== undefined) lastTexts.push(text)
     if (lastTexts.length > 200) lastTexts.shift()
@@ -84,6 +87,7 @@ export async function writeLargeGroup(
   }
   await take()
   const length = log.length
+  const membership = decodeMembership((await storage.get(groupKey(group)))!)
   const read = { ...membership, readN: length - unread, addresses: [] }
   await storage.write({ put: [[groupKey(group), encodeMembership(read)]] }, { durable: true })
   await storage.close()
@@ -120,8 +124,9 @@ interface Author {
 }
 
 function* conversation(
-  { group, secret }: Membership,
+  { group, invite, seed }: InviteText,
   keys: readonly KeyPair[],
+  { history }: Engine,
   count: number,
 ): Generator<{ event: Event; text?: string }> {
   const { sha256 } = crypto
@@ -132,15 +137,18 @@ function* conversation(
     last: undefined,
     hasCitedControl: false,
   }))
-  let control: EventId = group
-  const inviteKey = inviteKeyOf(secret, crypto).secretKey
-  for (const [i, { tag, sign }] of authors.entries()) {
+  // What the owner's app has written by itself.
+  let control: EventId = invite
+  const inviteKey = crypto.keyPair(seed)
+  const ownDots = history.chain(authors[0]!.tag, 'm')
+  authors[0]!.seq = ownDots.length
+  authors[0]!.last = ownDots.at(-1)!.id
+  for (const [i, author] of authors.entries()) {
+    const { tag, sign } = author
     if (i === 0) continue
-    const { publicKey } = keys[i]!
-    const proof = crypto.sign(joinStatement(group, publicKey), inviteKey)
-    const memberName = new TextEncoder().encode(`Author ${i}`)
-    const body = encodeJoin({ publicKey, proof, memberName })
     const controlHeads = [control]
+    const door = { group, invite, inviteKey, voucher: keys[0]!, heads: controlHeads }
+    const body = joinBody(credentialsOf(keys[i]!, crypto), door, crypto)
     const commit = commitTo(undefined, [], controlHeads, sha256)
     // The group was founded just now, and an event is later than what it cites.
     const hlc = hlcAt(Date.now() + i)
@@ -148,6 +156,15 @@ function* conversation(
     const event = encodeEvent(fields, group, sha256, sign)
     control = event.id
     yield { event }
+    const profile = {
+      ...{ kind: KIND.profile, tag, seq: 1, hlc: hlc + 1n, deps: [], controlHeads: [control] },
+      commit: commitTo(undefined, [], [control], sha256),
+      body: encodeProfile({ name: `Author ${i}` }),
+    }
+    const introduced = encodeEvent(profile, group, sha256, sign)
+    author.last = introduced.id
+    author.seq = 1
+    yield { event: introduced }
   }
   interface Head extends Dot {
     id: EventId

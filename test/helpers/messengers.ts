@@ -2,18 +2,23 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { GroupId } from '../../src-main/api/contract.ts'
+import type { GroupId, Person } from '../../src-main/api/contract.ts'
 import type { KeyPair } from '../../src-main/crypto/crypto.ts'
+import { epochKeys, epochOf } from '../../src-main/core/secrets/derivations.ts'
 import { sodiumCrypto } from '../../src-main/crypto/sodium.ts'
+import { decodeMembership } from '../../src-main/messenger/membership.ts'
 import { Messenger } from '../../src-main/messenger/messenger.ts'
 import { createLibp2pNetwork } from '../../src-main/network/libp2p/node.ts'
 import type { Network, PeerKey } from '../../src-main/network/network.ts'
+import { groupKey } from '../../src-main/storage/keys.ts'
 import { openMemoryStorage } from '../../src-main/storage/memory.ts'
+import type { Storage } from '../../src-main/storage/storage.ts'
 
 export interface RunningMessenger {
   messenger: Messenger
   key: KeyPair
   address: string
+  storage: Storage
   /** Resolves when the next gossip of this peer has been judged. */
   judged(from: PeerKey): Promise<void>
 }
@@ -35,7 +40,7 @@ export async function startMessenger(name: string): Promise<RunningMessenger> {
     dataFolder: 'memory',
     name,
   })
-  return { messenger, key, address: network.addresses()[0]!, judged }
+  return { messenger, key, address: network.addresses()[0]!, storage, judged }
 }
 
 function tellWhenJudged(network: Network): (from: PeerKey) => Promise<void> {
@@ -70,6 +75,24 @@ export async function until(messenger: Messenger, condition: () => Promise<boole
   } finally {
     stop()
   }
+}
+
+/** The name under which a member gossips in a group, as its store tells. */
+export async function topicOf(storage: Storage, group: GroupId): Promise<string> {
+  const { epochs } = decodeMembership((await storage.get(groupKey(group)))!)
+  const { founder, secret } = epochs[0]!
+  return epochKeys(secret, group, epochOf(founder), sodiumCrypto).topic
+}
+
+/** Members of a group, as a messenger lists them. */
+export async function peopleOf({ commands }: Messenger, group: GroupId): Promise<Person[]> {
+  return (await commands.getPeople({ group })).people
+}
+
+/** Devices of members that forked. */
+export async function forkedIn(messenger: Messenger, group: GroupId): Promise<string[]> {
+  const people = await peopleOf(messenger, group)
+  return people.flatMap(({ devices }) => devices.flatMap(({ device, forked }) => (forked ? [device] : [])))
 }
 
 /** Texts of the newest messages, in timeline order. */

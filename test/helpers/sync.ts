@@ -43,6 +43,7 @@ export class End {
     this.syncer = syncer
     const hello = {
       proof: new Uint8Array(32),
+      credential: new Uint8Array(0),
       incarnation: new Uint8Array(8).fill(incarnation),
       wallClockMs: START_MS + incarnation,
     }

@@ -10,11 +10,11 @@ import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 import { openVerifierPool } from '../../src-main/crypto/verifier-pool.ts'
 import { inlineVerifier, verifierClosed, type Verifier } from '../../src-main/crypto/verifier.ts'
 import { GroupLog } from '../../src-main/messenger/group-log.ts'
-import { decodeInvite, topicOf } from '../../src-main/messenger/membership.ts'
 import { Messenger } from '../../src-main/messenger/messenger.ts'
 import { createMemoryNetwork, MemoryHub } from '../../src-main/network/memory.ts'
 import { systemTime } from '../../src-main/messenger/time.ts'
 import { openMemoryStorage } from '../../src-main/storage/memory.ts'
+import { topicOf } from '../helpers/messengers.ts'
 import { signWithNonce } from '../helpers/ed25519.ts'
 import { Witness } from '../helpers/witness.ts'
 import { makeWorld, START_MS, type Person, type World } from '../helpers/people.ts'
@@ -75,6 +75,8 @@ async function listen(world: World, verifier: Verifier, self = '00'.repeat(8)): 
     onRefused: (reason) => listener.refused.push(reason),
     onDuplicate: () => listener.duplicates++,
     onAsk() {},
+    onControl() {},
+    onPeople() {},
   })
   await log.restore(systemTime)
   return Object.assign(listener, { log })
@@ -285,8 +287,9 @@ test('a messenger takes no more gossip than is on its way, counts it, and closes
   const self = toHex(key.publicKey)
   // The first call is for the first event of the group.
   const verifier = gate(1)
+  const storage = openMemoryStorage()
   const messenger = await Messenger.start({
-    storage: openMemoryStorage(),
+    storage,
     network: createMemoryNetwork(hub, self),
     crypto,
     verifier,
@@ -294,8 +297,7 @@ test('a messenger takes no more gossip than is on its way, counts it, and closes
     dataFolder: '',
   })
   const { id: group } = await messenger.commands.createGroup({ name: 'office' })
-  const { invite } = await messenger.commands.createInvite({ group })
-  const topic = topicOf(decodeInvite(invite, crypto).secret, crypto)
+  const topic = await topicOf(storage, group)
   const mallory = await new Witness(createMemoryNetwork(hub, 'ee'.repeat(32))).start()
   mallory.network.join(topic)
   const alice = await mallory.network.connect(`memory/${self}`)

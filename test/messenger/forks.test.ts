@@ -5,13 +5,13 @@ import { MAX_TEXT_SIZE_BYTES } from '../../src-main/messenger/content.ts'
 import type { Messenger } from '../../src-main/messenger/messenger.ts'
 import { MAX_FRAME_SIZE_BYTES } from '../../src-main/network/network.ts'
 import { makeScene } from '../helpers/hostile-members.ts'
-import { until } from '../helpers/messengers.ts'
+import { forkedIn, until } from '../helpers/messengers.ts'
 
 /** Resolves when this member knows of so many forks. */
 const untilForked = (messenger: Messenger, count: number) =>
   until(messenger, async () => {
     const [office] = (await messenger.commands.getState()).groups
-    return office!.joined && office!.people.filter(({ forked }) => forked).length === count
+    return office!.joined && (await forkedIn(messenger, office!.id)).length === count
   })
 
 test('a newcomer learns of any number of large forks', async () => {

@@ -3,12 +3,14 @@ import { expect, test } from 'vitest'
 import { toHex } from '../../src-main/core/bytes.ts'
 import { Engine } from '../../src-main/core/engine.ts'
 import { KIND, type Event } from '../../src-main/core/event.ts'
+import { identityOf } from '../../src-main/crypto/identity.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 import { inlineVerifier } from '../../src-main/crypto/verifier.ts'
 import { encodeMessage, encodeReaction } from '../../src-main/messenger/content.ts'
 import { Group } from '../../src-main/messenger/group.ts'
 import { GroupLog, type Delivered } from '../../src-main/messenger/group-log.ts'
-import { readMembers } from '../../src-main/messenger/records.ts'
+import { readDevices } from '../../src-main/messenger/records.ts'
+import { Self } from '../../src-main/messenger/self.ts'
 import { systemTime } from '../../src-main/messenger/time.ts'
 import { reactionRange } from '../../src-main/storage/keys.ts'
 import { openMemoryStorage, type MemoryDisk } from '../../src-main/storage/memory.ts'
@@ -43,13 +45,15 @@ async function openLog(
 }
 
 /** A group on a disk, as alice sees it. */
-const groupOn = (log: GroupLog, storage: Storage, self: string) =>
+const groupOn = async (log: GroupLog, storage: Storage, { tag, key }: Person) =>
   new Group(log, {
     storage,
     crypto,
-    self,
+    device: tag,
+    self: await Self.open({ storage, crypto, key, identity: identityOf(new Uint8Array(32), crypto) }),
+    nameHint: '',
     readN: 0,
-    presence: { connectionOf: () => 'offline', overall: () => 'offline' },
+    presence: { connectionOf: () => 'offline', overall: () => 'offline', joinProblem: () => undefined },
     nowMs: () => NOW.nowMs,
     onTimelineChanged() {},
     onSummaryChanged() {},
@@ -94,7 +98,7 @@ test('a reaction that a fork hides has no record until somebody builds on it', a
     return found
   }
   const isForked = async () =>
-    (await readMembers(openMemoryStorage(disk), world.group)).get(mallory.tag)!.forked
+    (await readDevices(openMemoryStorage(disk), world.group)).get(mallory.tag)!.forked
   /** A log that opens finds every record as it writes it itself. */
   const expectInOrder = async () =>
     expect((await openLog(world, openMemoryStorage(new Map(disk)))).isRepaired).toBe(false)
@@ -148,7 +152,7 @@ test('of a long absence, the latest 1,000 unread messages of the latest 4,000 ev
   const { log, receive } = await openLog(world, openMemoryStorage(disk))
   await receive(...world.control)
   const unread = async () => {
-    const group = await groupOn(log, openMemoryStorage(disk), alice.tag)
+    const group = await groupOn(log, openMemoryStorage(disk), alice)
     return group.summary(0).unread
   }
   for (let i = 1; i <= 1_005; i++) {
@@ -185,7 +189,7 @@ test('a reaction that was written before its message is shown when the message h
   const { log, receive } = await openLog(world, slow, (delivered) =>
     changed.push(group.noteDelivered(delivered)),
   )
-  const group = await groupOn(log, storage, alice.tag)
+  const group = await groupOn(log, storage, alice)
   await receive(...world.control)
   const message = say(bob, 'tea?')
   // Carol reacts to what is not in her own past.

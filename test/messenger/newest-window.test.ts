@@ -5,11 +5,13 @@ import type { GroupSummary, Message } from '../../src-main/api/contract.ts'
 import { encodeEvent, KIND, type Event } from '../../src-main/core/event.ts'
 import { MAX_FUTURE_MS, MAX_WINDOW_EVENTS, MAX_WINDOW_SIZE_BYTES } from '../../src-main/core/limits.ts'
 import { timelineKey } from '../../src-main/core/timeline.ts'
+import { identityOf } from '../../src-main/crypto/identity.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 import { inlineVerifier } from '../../src-main/crypto/verifier.ts'
 import { encodeMessage, encodeReaction } from '../../src-main/messenger/content.ts'
 import { Group } from '../../src-main/messenger/group.ts'
 import { GroupLog } from '../../src-main/messenger/group-log.ts'
+import { Self } from '../../src-main/messenger/self.ts'
 import { systemTime } from '../../src-main/messenger/time.ts'
 import { openMemoryStorage } from '../../src-main/storage/memory.ts'
 import { makeWorld, START_MS, type Person } from '../helpers/people.ts'
@@ -46,6 +48,8 @@ async function makeScene() {
     onRefused: ignore,
     onDuplicate: ignore,
     onAsk: ignore,
+    onControl: ignore,
+    onPeople: ignore,
   })
   await log.restore(systemTime)
   const refused: string[] = []
@@ -53,9 +57,11 @@ async function makeScene() {
   const group: Group = new Group(log, {
     storage,
     crypto,
-    self,
+    device: self,
+    self: await Self.open({ storage, crypto, key: crypto.keyPair(), identity: identityOf(new Uint8Array(32), crypto) }),
+    nameHint: '',
     readN: 0,
-    presence: { connectionOf: () => 'offline', overall: () => 'offline' },
+    presence: { connectionOf: () => 'offline', overall: () => 'offline', joinProblem: () => undefined },
     nowMs: () => NOW_MS,
     onTimelineChanged: () => told.timeline++,
     onSummaryChanged: () => told.summary++,

@@ -30,7 +30,7 @@ function makeOutbox({
     after: (delayMs: number, task: () => void) => agenda.after(delayMs, task),
   }
   const encode = (events: readonly Event[]) => encodeBatch(events, sha256)
-  const outbox = new Outbox({ network, topic: 'office', time: time as never, encode, batching })
+  const outbox = new Outbox({ network, topics: () => ['office'], time: time as never, encode, batching })
   const write = (text: string): Event => people[0]!.say(text)
   /** What was published by now is on its way. */
   const pass = async (toMs: number) => {

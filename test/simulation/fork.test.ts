@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { makeFastCrypto } from '../../scripts/sim/fast-crypto.ts'
 import { Random } from '../../scripts/sim/random.ts'
 import { World, type Person } from '../../scripts/sim/world.ts'
+import { peopleOf } from '../helpers/messengers.ts'
 import { MAX_PENDING_AGE_MS } from '../../src-main/core/limits.ts'
 
 const SEEDS = Array.from({ length: 60 }, (_, i) => i + 1)
@@ -99,8 +100,7 @@ test.each(SEEDS)(
     if (mallory.messenger) await world.switchOff(mallory)
 
     const forkedFor = async ({ messenger }: Person) => {
-      const { groups } = await messenger!.commands.getState()
-      return groups[0]!.people.filter(({ forked }) => forked).map(({ name }) => name)
+      return (await peopleOf(messenger!, group)).filter(({ forked }) => forked).map(({ name }) => name)
     }
     for (const person of honest) {
       await world.runUntil(async () => (await forkedFor(person)).length > 0)
@@ -147,8 +147,8 @@ async function makeBackup() {
     mallory.disk = backup
   }
   const forked = async () => {
-    const { groups } = await alice.messenger!.commands.getState()
-    return groups[0]!.people.filter((person) => person.forked).map(({ name }) => name)
+    const people = await peopleOf(alice.messenger!, world.group)
+    return people.filter((person) => person.forked).map(({ name }) => name)
   }
   return { world, mallory, others, untilAllShow, restore, forked }
 }
