@@ -47,6 +47,8 @@ export interface ForgerParts {
   random: Random
   /** How far 'ahead' dates: a little beyond what is taken at once, or beyond any end of the world. */
   aheadMs: [from: number, to: number]
+  /** The event of its chain after which it goes on; from the beginning when there is none. */
+  last?: Event | undefined
 }
 
 const FLOOD = 40
@@ -65,12 +67,15 @@ type Wanted = Tip & { commit?: Uint8Array; cited?: readonly Entry[] }
 /** Writes events of one device without any engine. */
 export class Forger {
   readonly #parts: ForgerParts
-  #tip: Tip = { seq: 0, previous: undefined, hlc: 0n }
+  #tip: Tip
   /** Of the other branch, when it forks. */
-  #twin = this.#tip
+  #twin: Tip
 
   constructor(parts: ForgerParts) {
+    const { last } = parts
     this.#parts = parts
+    this.#tip = { seq: last?.seq ?? 0, previous: last?.id, hlc: last?.hlc ?? 0n }
+    this.#twin = this.#tip
   }
 
   /** Bytes to hand out now; heads: what each of two branches is to cite. */

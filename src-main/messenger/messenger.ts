@@ -50,7 +50,7 @@ import { GroupLog, type Delivered } from './group-log.ts'
 import { Links } from './links.ts'
 import { Keyring } from './keyring.ts'
 import { decodeInvite, decodeMembership, encodeMembership, type Membership } from './membership.ts'
-import type { Acting, OpenGroup } from './open-group.ts'
+import { demandRole, type Acting, type OpenGroup } from './open-group.ts'
 import { Outbox, type Batching } from './outbox.ts'
 import { isRetired, openDeviceKey, openStoreOf, retire } from './own-device.ts'
 import { ReferenceClock } from './reference-clock.ts'
@@ -73,6 +73,8 @@ const OPENING_UPDATE_MS = 250
 /** Whoever writes to a group that is being opened waits no longer: less than a window waits for an answer. */
 const MAX_OPENING_WAIT_MS = 25_000
 const MAX_MESSAGES_PER_UPDATE = 100
+/** Whoever was removed asks so often for what led to it; the next refusal brings as many more. */
+const MAX_REMOVAL_ROUNDS = 32
 /** A newcomer that has found nobody for so long is told. */
 const UNREACHABLE_AFTER_MS = 10_000
 
@@ -189,6 +191,7 @@ export class Messenger {
         const entry = removal === undefined ? undefined : log.engine.history.get(removal)
         return entry ? (await log.read(entry.n)).bytes : new Uint8Array(0)
       },
+      ledToRemoval: (group, peer, entry) => this.#groups.get(group)!.admission.ledToRemoval(peer, entry),
       onRefused: (group, peer, refusal, event) =>
         void this.#noteRefusal(this.#groups.get(group), peer, refusal, event).catch(reportStoreFailure),
       onAddresses: (group, addresses) => this.#learn(group, addresses),
@@ -312,13 +315,13 @@ export class Messenger {
       explain: async ({ group, message }) =>
         (await this.#restored(this.#demand(group))).group.explain(message),
       post: async ({ group, text, replyTo }) => {
-        const open = await this.#demandWritableGroup(group)
+        const open = await this.#demandWriter(group)
         const body = encodeMessage({ text, replyTo })
         return open.group.fresh(await this.#append(open, KIND.message, body, replyTo))
       },
       react: async ({ group, target, emoji, on }) => {
         const body = encodeReaction({ target, emoji, on })
-        await this.#append(await this.#demandWritableGroup(group), KIND.reaction, body, target)
+        await this.#append(await this.#demandWriter(group), KIND.reaction, body, target)
       },
       markRead: async ({ group, n }) => {
         const open = this.#demand(group)
@@ -399,7 +402,7 @@ export class Messenger {
       postBridged: async ({ group, text, author, replyTo, line, notice }) => {
         const body = encodeMessage({ text, replyTo, author, line })
         const kind = notice ? KIND.notice : KIND.message
-        const { event } = await this.#append(await this.#demandWritableGroup(group), kind, body, replyTo)
+        const { event } = await this.#append(await this.#demandWriter(group), kind, body, replyTo)
         return { id: event.id }
       },
       setReachable: ({ peers }) => {
@@ -840,15 +843,21 @@ export class Messenger {
       const { log } = open
       const { written } = await log.receive([event], peer, () => this.#now())
       await written
-      // Signed by somebody of the group, and what led to it is not to be had: nobody here talks to this device any more.
-      const isAbout = (waiting: Event) => {
-        const change = decodeBody(waiting)?.change
-        if (change?.kind === 'removeDevice') return change.device === this.#self
-        return change?.kind === 'remove' && change.target === this.#person.user
-      }
-      if (log.engine.pending().some((pending) => isAbout(pending.event))) open.group.noteRefused(true)
+      // Signed by somebody of the group: until what led to it is here, it is a claim.
+      for (let round = 0; round < MAX_REMOVAL_ROUNDS && this.#isRemovalPending(open); round++)
+        await this.#syncing.ask(log.group, peer, log.engine.missing())
+      if (this.#isRemovalPending(open)) open.group.noteRefused(true)
     }
     this.#changed(open)
+  }
+
+  /** Something waits that takes this person, or this device, out of the group. */
+  #isRemovalPending({ log }: OpenGroup): boolean {
+    return log.engine.pending().some(({ event }) => {
+      const change = decodeBody(event)?.change
+      if (change?.kind === 'removeDevice') return change.device === this.#self
+      return change?.kind === 'remove' && change.target === this.#person.user
+    })
   }
 
   #joinProblem(id: GroupId): JoinProblem | undefined {
@@ -936,7 +945,7 @@ export class Messenger {
     const isKnown = missing.ranges.length + missing.heads.length > 0
     for (const peer of asked.length > 0 ? asked : admitted)
       if (width === 'all' || !isKnown) this.#syncing.start(id, peer)
-      else this.#syncing.ask(id, peer, missing)
+      else void this.#syncing.ask(id, peer, missing)
   }
 
   #syncWithAnyone(): void {
@@ -1013,6 +1022,13 @@ export class Messenger {
   async #demandWritableGroup(id: GroupId): Promise<OpenGroup> {
     await this.#restored(this.#demandJoined(id))
     return this.#demandJoined(id)
+  }
+
+  /** Like #demandWritableGroup, of somebody who does more than read. */
+  async #demandWriter(id: GroupId): Promise<OpenGroup> {
+    const open = await this.#demandWritableGroup(id)
+    demandRole(open, ROLE.member)
+    return open
   }
 
   async #restored(open: OpenGroup): Promise<OpenGroup> {
