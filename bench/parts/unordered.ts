@@ -117,7 +117,13 @@ export async function openUnordered(parts: BroadcastParts): Promise<Broadcast> {
   })
   const people = [...roster.devices()].flatMap(({ tag, publicKey, user }) => [
     deviceRow(group, { ...{ tag, publicKey, user }, forked: false, active: true, removed: false }),
-    personRow(group, { user, role: roster.members.get(user), out: undefined, name: undefined, picture: undefined }),
+    personRow(group, {
+      user,
+      role: roster.members.get(user),
+      out: undefined,
+      name: undefined,
+      picture: undefined,
+    }),
   ])
   await storage.write({ put: [...rows, ...people] })
 

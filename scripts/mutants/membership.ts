@@ -63,14 +63,14 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
   {
     name: 'R3: cuts reach what was done with a higher role',
     file: CUTS,
-    find: 'rank(done) <= rank(revocation) && (!isSeen',
+    find: 'role <= revokingRole && (!isSeen',
     replace: '(!isSeen',
   },
   {
     name: 'R3: the founding can be cancelled',
     file: CUTS,
-    find: "if (change.kind === 'create' || (done",
-    replace: "if ((change.kind as string) === '' || (done",
+    find: "if (change.kind === 'create') return false\n  const isSeen",
+    replace: 'const isSeen',
   },
   {
     name: 'R3: leaving is cancelled',
@@ -105,8 +105,8 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
   {
     name: 'R4: whoever came first takes precedence',
     file: CUTS,
-    find: 'rank(b) - rank(a) || reach(a) - reach(b) || a.depth - b.depth',
-    replace: 'a.depth - b.depth',
+    find: 'role === revokingRole && !isSubject',
+    replace: 'role >= 0 && !isSubject',
   },
   {
     name: 'R4: of equals the later one takes precedence',
@@ -117,8 +117,8 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
   {
     name: 'R4: revocations come before the removal of the device',
     file: CUTS,
-    find: 'rank(b) - rank(a) || reach(a) - reach(b) ||',
-    replace: 'rank(b) - rank(a) ||',
+    find: 'return reach(a) - reach(b) || a.depth',
+    replace: 'return a.depth',
   },
   {
     name: 'R4: revocations are considered as they come',
@@ -126,6 +126,24 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
     find: 'revocations.toSorted((a, b) => precedence(judged[a]!, judged[b]!))',
     replace:
       'judged.length > 0 ? [...revocations] : [...revocations].sort((a, b) => precedence(judged[a]!, judged[b]!))',
+  },
+  {
+    name: 'R4: a succession that does not hold lends its role',
+    file: CUTS,
+    find: 'return Math.min(rank(one), ...roles)',
+    replace: 'return Math.max(rank(one), ...roles)',
+  },
+  {
+    name: 'R4: an admin takes back that somebody became an owner',
+    file: CUTS,
+    find: "judged.operation.change.kind === 'succeed' ? ROLE.owner",
+    replace: "judged.operation.change.kind === 'succeed' ? ROLE.reader",
+  },
+  {
+    name: 'R4: the removal of a device comes before that of its person',
+    file: CUTS,
+    find: 'role === revokingRole && !isSubject(done, revocation)',
+    replace: 'role === revokingRole',
   },
   {
     name: 'R5: an addition wins',
@@ -320,10 +338,10 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
     replace: '!whole.blunted.has(number)',
   },
   {
-    name: 'version: does not grow when something is restored or cancelled',
+    name: 'version: does not grow when somebody is removed',
     file: RESOLVER,
     find: 'if (isOtherwise || (judged',
-    replace: 'if ((isOtherwise && id === parents[0]) || (judged',
+    replace: 'if (isOtherwise && (judged',
   },
   {
     name: 'version: grows by whatever comes',

@@ -58,8 +58,12 @@ class End {
 
   constructor(peer: CrowdPeer, sha256: Sha256) {
     const { engine, incarnation, catchUp, life } = peer
-    const hello = { credential: new Uint8Array(0),
-        proof: new Uint8Array(32), incarnation, wallClockMs: peer.nowMs() }
+    const hello = {
+      credential: new Uint8Array(0),
+      proof: new Uint8Array(32),
+      incarnation,
+      wallClockMs: peer.nowMs(),
+    }
     this.peer = peer
     this.life = life
     this.machine = new SyncSession({ history: engine.history, sha256, hello, addresses: [], catchUp })

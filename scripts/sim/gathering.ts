@@ -83,12 +83,7 @@ export class Gathering {
       expiresMs: foundedMs + 86_400_000,
       maxUses: MAX_INVITE_USES,
     }
-    this.invite = this.#add(
-      this.group,
-      founder,
-      KIND.invite,
-      encodeInvite(this.#inviteKey.publicKey, terms),
-    )
+    this.invite = this.#add(this.group, founder, KIND.invite, encodeInvite(this.#inviteKey.publicKey, terms))
   }
 
   /** When a member enters who finds so many control events; unix ms. */

@@ -21,7 +21,15 @@ import {
   type Credentials,
   type Verify,
 } from './control/bodies.ts'
-import { mayInvite, ROLE, targetOf, type Cut, type Operation, type Role, type UserTag } from './control/operation.ts'
+import {
+  mayInvite,
+  ROLE,
+  targetOf,
+  type Cut,
+  type Operation,
+  type Role,
+  type UserTag,
+} from './control/operation.ts'
 import { Resolver } from './control/resolver.ts'
 import { Views, type Seen } from './control/views.ts'
 import { chainOf, deviceTag, KIND, type Event, type Sha256 } from './event.ts'
@@ -155,7 +163,8 @@ export class Roster {
     const user = this.device(tag)?.user
     const removals = this.#removals.filter((id) => {
       const { change } = this.#noted.get(id)!.operation
-      const isAbout = change.kind === 'remove' ? change.target === user : 'device' in change && change.device === tag
+      const isAbout =
+        change.kind === 'remove' ? change.target === user : 'device' in change && change.device === tag
       return isAbout && this.#shown.has(id) && this.#shown.isEffective(id)
     })
     return removals.at(-1)
@@ -178,9 +187,7 @@ export class Roster {
   isExposed(founder: EventId): boolean {
     const shown = this.#shown
     if (!shown.has(founder) || !shown.isEffective(founder)) return true
-    return this.#removals.some(
-      (id) => shown.has(id) && shown.isEffective(id) && !shown.isBefore(id, founder),
-    )
+    return this.#removals.some((id) => shown.has(id) && shown.isEffective(id) && !shown.isBefore(id, founder))
   }
 
   /** Everybody who is a member, or was one, or at least has a device that tried to enter. */
@@ -215,10 +222,14 @@ export class Roster {
     if (operation?.change.kind !== 'invite') return undefined
     const { author, change } = operation
     const isTakenBack = [...this.operations()].some(
-      (one) => one.change.kind === 'revoke' && one.change.invite === invite && this.#shown.isEffective(one.id),
+      (one) =>
+        one.change.kind === 'revoke' && one.change.invite === invite && this.#shown.isEffective(one.id),
     )
     const isBacked = mayInvite(this.#shown.role(author), change.role)
-    return { isRevoked: isTakenBack || !isBacked || !this.#shown.isEffective(invite), expiresMs: change.expiresMs }
+    return {
+      isRevoked: isTakenBack || !isBacked || !this.#shown.isEffective(invite),
+      expiresMs: change.expiresMs,
+    }
   }
 
   /** What has been delivered of a person: the cut of a removal by somebody who accepts all of it. */
@@ -242,7 +253,9 @@ export class Roster {
 
   /** Whether an event whose whole past has been delivered is one that its author may write; a reason if not. */
   judge(event: Event, parents: readonly Entry[]): Judged | { reason: Reason } {
-    return chainOf(event.kind) === 'c' ? this.#judgeControl(event, parents) : this.#judgeMessage(event, parents)
+    return chainOf(event.kind) === 'c'
+      ? this.#judgeControl(event, parents)
+      : this.#judgeMessage(event, parents)
   }
 
   #judgeMessage(event: Event, parents: readonly Entry[]): Judged | { reason: Reason } {
@@ -251,7 +264,9 @@ export class Roster {
     for (const parent of parents) if (parent.seen) seen = this.views.join(seen, parent.seen)
     const role = this.#roleOf(tag, seen)
     if (role === undefined) return { reason: 'not-a-member' }
-    return role >= ROLE.member || kind === KIND.profile || kind === KIND.report ? { seen } : { reason: 'read-only' }
+    return role >= ROLE.member || kind === KIND.profile || kind === KIND.report
+      ? { seen }
+      : { reason: 'read-only' }
   }
 
   #judgeControl(event: Event, parents: readonly Entry[]): Judged | { reason: Reason } {
@@ -370,7 +385,8 @@ export class Roster {
     if (forks.tags.length === 0) return
     const noted = [...this.#noted.values()]
     const discounted = noted.flatMap(({ entry }) => (forks.counts(entry) ? [] : [entry.id]))
-    if (discounted.length === this.#discounted.size && discounted.every((id) => this.#discounted.has(id))) return
+    if (discounted.length === this.#discounted.size && discounted.every((id) => this.#discounted.has(id)))
+      return
     this.#discounted = new Set(discounted)
     this.#rebuild()
   }

@@ -64,6 +64,11 @@ export function administration(parts: AdministrationParts): AdministrationComman
     await parts.append(open, KIND.role, encodeChange({ kind: 'role', target, role, cut }))
   }
 
+  /** In one batch: nothing comes between a removal and the secret that whoever is gone does not have. */
+  const removeAndRotate = async (open: OpenGroup, kind: number, body: Uint8Array) => {
+    await Promise.all([parts.append(open, kind, body), parts.rotate(open)])
+  }
+
   /** Somebody must be left to govern. */
   const demandAnotherOwner = ({ log }: OpenGroup) => {
     const { members } = log.engine.roster
@@ -85,7 +90,8 @@ export function administration(parts: AdministrationParts): AdministrationComman
     changeSettings: async ({ group, name, description, picture, history }) => {
       const open = await demand(group)
       demandRole(open, ROLE.admin)
-      const bytes = picture === undefined ? undefined : picture === '' ? new Uint8Array(0) : pictureBytes(picture)
+      const bytes =
+        picture === undefined ? undefined : picture === '' ? new Uint8Array(0) : pictureBytes(picture)
       const body = encodeSettings({ name, description, picture: bytes, history })
       await parts.append(open, KIND.settings, body)
     },
@@ -102,7 +108,10 @@ export function administration(parts: AdministrationParts): AdministrationComman
       const open = await demand(group)
       if (demandRole(open, ROLE.admin) <= roleOf(role)) throw notAllowed()
       const nowMs = parts.nowMs()
-      const expiresMs = Math.min(expiresAtMs ?? nowMs + USUAL_INVITE.lifetimeMs, nowMs + MAX_INVITE_LIFETIME_MS)
+      const expiresMs = Math.min(
+        expiresAtMs ?? nowMs + USUAL_INVITE.lifetimeMs,
+        nowMs + MAX_INVITE_LIFETIME_MS,
+      )
       const seed = crypto.randomBytes(32)
       const body = encodeInvite(crypto.keyPair(seed).publicKey, {
         kind: 'invite',
@@ -111,7 +120,9 @@ export function administration(parts: AdministrationParts): AdministrationComman
         maxUses: Math.min(maxUses, MAX_INVITE_USES),
       })
       const { event } = await parts.append(open, KIND.invite, body)
-      open.membership.invites = [...open.membership.invites, { invite: event.id, seed }].slice(-MAX_OWN_INVITES)
+      open.membership.invites = [...open.membership.invites, { invite: event.id, seed }].slice(
+        -MAX_OWN_INVITES,
+      )
       await parts.save(open)
       return { invite: linkOf(open, event.id)!, id: event.id }
     },
@@ -120,15 +131,15 @@ export function administration(parts: AdministrationParts): AdministrationComman
       const open = await demand(group)
       demandRole(open, ROLE.admin)
       const { resolver } = open.log.engine.roster
-      const invites = resolver.openInvites(parts.nowMs()).map(
-        ({ id, role, expiresMs, maxUses, uses, author }): Invite => ({
+      const invites = resolver
+        .openInvites(parts.nowMs())
+        .map(({ id, role, expiresMs, maxUses, uses, author }): Invite => ({
           ...{ id, maxUses, uses },
           role: roleName(role),
           expiresAtMs: expiresMs,
           by: open.group.nameOfPerson(author),
           link: linkOf(open, id),
-        }),
-      )
+        }))
       return { invites }
     },
 
@@ -167,8 +178,7 @@ export function administration(parts: AdministrationParts): AdministrationComman
       if (ban && isFormer) demandRole(open, ROLE.admin)
       else demandAbove(open, user)
       const cut = open.log.engine.roster.cutOf(user)
-      await parts.append(open, KIND.remove, encodeChange({ kind: 'remove', target: user, cut, ban }))
-      await parts.rotate(open)
+      await removeAndRotate(open, KIND.remove, encodeChange({ kind: 'remove', target: user, cut, ban }))
     },
 
     removeDevice: async ({ group, device }) => {
@@ -177,8 +187,8 @@ export function administration(parts: AdministrationParts): AdministrationComman
       if (listed?.user !== person.user) throw notAllowed()
       const { history } = open.log.engine
       const extent = { c: history.chain(device, 'c').length, m: history.chain(device, 'm').length }
-      await parts.append(open, KIND.removeDevice, encodeChange({ kind: 'removeDevice', device, extent }))
-      await parts.rotate(open)
+      const body = encodeChange({ kind: 'removeDevice', device, extent })
+      await removeAndRotate(open, KIND.removeDevice, body)
     },
 
     transferOwnership: async ({ group, user }) => {

@@ -10,12 +10,7 @@
  */
 import type { EventId, GroupId, JoinProblem } from '../api/contract.ts'
 import { fromHex, Reader, Writer } from '../core/bytes.ts'
-import {
-  certifiedUser,
-  proofStatement,
-  voucherStatement,
-  type Credentials,
-} from '../core/control/bodies.ts'
+import { certifiedUser, proofStatement, voucherStatement, type Credentials } from '../core/control/bodies.ts'
 import { chainOf, deviceTag } from '../core/event.ts'
 import type { Entry } from '../core/history.ts'
 import { MAX_CREDENTIAL_SIZE_BYTES } from '../core/limits.ts'
@@ -118,7 +113,11 @@ export class Admission {
   }
 
   /** undefined: the peer is admitted. */
-  async refusal(peer: PeerKey, bytes: Uint8Array, receive: (event: Uint8Array) => Promise<void>): Promise<Refusal | undefined> {
+  async refusal(
+    peer: PeerKey,
+    bytes: Uint8Array,
+    receive: (event: Uint8Array) => Promise<void>,
+  ): Promise<Refusal | undefined> {
     if (this.isMember(peer)) return undefined
     const credential = decodeCredential(bytes)
     if (credential?.type === 'entrance') {

@@ -99,7 +99,12 @@ export class Conflicts {
       target: name(target ?? act.author),
       lost: lost.slice(0, MAX_LOST_LISTED).map((deed) => ({
         type: typeOf(deed, deed.author),
-        target: deed.kind === 'join' ? name(deed.author) : deed.target === undefined ? undefined : name(deed.target),
+        target:
+          deed.kind === 'join'
+            ? name(deed.author)
+            : deed.target === undefined
+              ? undefined
+              : name(deed.target),
       })),
       lostCount: lost.length + fell.length,
       role: kind === 'roles' && role !== undefined ? roleName(role) : undefined,
@@ -140,7 +145,11 @@ function roleIn(change: Change): number | undefined {
   return 'role' in change ? change.role : undefined
 }
 
-function typeOf({ kind, target }: Pick<Deed, 'kind' | 'target'>, author: UserId, isBan = false): AuditEntry['type'] {
+function typeOf(
+  { kind, target }: Pick<Deed, 'kind' | 'target'>,
+  author: UserId,
+  isBan = false,
+): AuditEntry['type'] {
   const types: Record<Operation['change']['kind'], AuditEntry['type']> = {
     create: 'group-created',
     join: 'joined',

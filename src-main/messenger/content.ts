@@ -160,9 +160,7 @@ export function pictureType(bytes: Uint8Array): 'image/png' | 'image/jpeg' | 'im
 
 /** Without what is undefined, which CBOR would write down. */
 function present<T extends object>(content: T): Partial<T> {
-  return Object.fromEntries(
-    Object.entries(content).filter(([, value]) => value !== undefined),
-  ) as Partial<T>
+  return Object.fromEntries(Object.entries(content).filter(([, value]) => value !== undefined)) as Partial<T>
 }
 
 /** Several places ask the same event what it says. */

@@ -25,7 +25,8 @@ export async function enter(open: OpenGroup, peer: PeerKey, parts: EnteringParts
   const { engine } = open.log
   const { roster } = engine
   const { self, person } = parts
-  if (open.isEntering || !roster.isFounded || roster.isActive(self) || roster.isRemovedDevice(self)) return false
+  if (open.isEntering || !roster.isFounded || roster.isActive(self) || roster.isRemovedDevice(self))
+    return false
   open.isEntering = true
   try {
     if (roster.members.has(person.user))

@@ -33,7 +33,7 @@ import { openLevelStorage } from '../storage/level.ts'
 import type { Storage } from '../storage/storage.ts'
 import { administration } from './administration.ts'
 import { Admission, encodeCredential, inviteCredential, problemOf, type Refusal } from './admission.ts'
-import { checked } from './arguments.ts'
+import { checked, MAX_INVITE_LENGTH } from './arguments.ts'
 import {
   decodeMessage,
   decodeProfile,
@@ -146,6 +146,8 @@ export class Messenger {
   readonly #counters = new Counters()
   readonly #clock: ReferenceClock
   readonly #listeners = new Set<(name: UpdateName, argument: unknown) => void>()
+  /** Handed over while no window was open. */
+  #link: string | undefined
   /** This device's key is not to be used for writing again. */
   #isRetired = false
   readonly #time: Time
@@ -251,6 +253,13 @@ export class Messenger {
     return this.#opened
   }
 
+  /** The system handed over a link to a group; what is too long for one is dropped. */
+  openLink(link: string): void {
+    if (link.length > MAX_INVITE_LENGTH) return
+    if (this.#listeners.size === 0) this.#link = link
+    else this.#tell('linkOpened', { link })
+  }
+
   /** Tells the listener every update until the returned function is called. */
   onUpdate(listener: (name: UpdateName, argument: unknown) => void): () => void {
     this.#listeners.add(listener)
@@ -291,7 +300,8 @@ export class Messenger {
       createGroup: (settings) => this.#createGroup(settings),
       joinGroup: ({ invite }) => this.#joinGroup(invite),
       cancelJoin: async ({ group }) => {
-        if (this.#demand(group).group.joined) throw new AppError('STILL_MEMBER', 'You are in this group already.')
+        if (this.#demand(group).group.joined)
+          throw new AppError('STILL_MEMBER', 'You are in this group already.')
         await this.#delete(group)
       },
       deleteGroup: async ({ group }) => {
@@ -300,7 +310,7 @@ export class Messenger {
           throw new AppError('STILL_MEMBER', 'Leave the group first; then it can be deleted here.')
         await this.#delete(group)
       },
-      getPeople: async ({ group }) => this.#demand(group).group.people(),
+      getPeople: async ({ group, after }) => this.#demand(group).group.people(after),
       getTimeline: ({ group, ...page }) => this.#demand(group).group.page(page),
       explain: async ({ group, message }) =>
         (await this.#restored(this.#demand(group))).group.explain(message),
@@ -417,7 +427,10 @@ export class Messenger {
   }
 
   #state(): AppState {
+    const link = this.#link
+    this.#link = undefined
     return {
+      link,
       device: this.#self,
       name: this.#person.name,
       identity: this.#person.identity,
@@ -460,7 +473,16 @@ export class Messenger {
   }
 
   #membership(group: GroupId, known: Partial<Membership>): Membership {
-    return { group, epochs: [], joining: undefined, nameHint: '', invites: [], readN: 0, addresses: [], ...known }
+    return {
+      group,
+      epochs: [],
+      joining: undefined,
+      nameHint: '',
+      invites: [],
+      readN: 0,
+      addresses: [],
+      ...known,
+    }
   }
 
   async #joinGroup(text: string): Promise<GroupSummary> {
@@ -471,7 +493,9 @@ export class Messenger {
     if (known) {
       if (known.group.joined) {
         const isOwn = known.membership.invites.some((one) => one.invite === invite)
-        const sentence = isOwn ? 'This is your own invite: send it to somebody else.' : 'You are already in this group.'
+        const sentence = isOwn
+          ? 'This is your own invite: send it to somebody else.'
+          : 'You are already in this group.'
         throw new AppError('ALREADY_MEMBER', sentence)
       }
       known.membership.joining = joining
@@ -529,11 +553,9 @@ export class Messenger {
       verifier: this.#verifier,
       sign: (eventId: Uint8Array) => crypto.sign(eventId, key.secretKey),
     }
-    // It is there before anything is delivered.
-    let keyring: Keyring | undefined
     const log = await GroupLog.open(parts, storage, {
       onControl: (event) => {
-        if (keyring!.note(event)) this.#secretsKnown(id)
+        if (this.#groups.get(id)?.keyring.note(event)) this.#secretsKnown(id)
       },
       onDelivered: (delivered) => this.#delivered(id, delivered),
       onHidden: (entries) => void this.#hidden(id, entries).catch(reportStoreFailure),
@@ -545,7 +567,7 @@ export class Messenger {
       onDuplicate: () => this.#counters.duplicates++,
       onAsk: (width, sources) => this.#ask(id, width, sources),
     })
-    keyring = new Keyring(
+    const keyring = new Keyring(
       { group: id, roster: log.engine.roster, crypto, device: this.#self, key },
       membership.epochs,
     )
@@ -635,6 +657,8 @@ export class Messenger {
       throw new AppError('UNKNOWN_MESSAGE', 'The message you answer is not here yet.')
     const delivered = await open.log.append(kind, body, this.#now(), target)
     open.outbox.push(delivered.event)
+    if (open.keyring.isRotationDue)
+      for (const peer of this.#links.admitted(open.log.group)) this.#syncing.start(open.log.group, peer)
     return delivered
   }
 
@@ -676,9 +700,7 @@ export class Messenger {
   async #announce({ group, log }: OpenGroup, delivered: Delivered[], changed: number[]): Promise<void> {
     const id = log.group
     for (let i = 0; i < delivered.length; i += MAX_MESSAGES_PER_UPDATE) {
-      const shown = delivered
-        .slice(i, i + MAX_MESSAGES_PER_UPDATE)
-        .filter(({ event }) => isShown(event.kind))
+      const shown = delivered.slice(i, i + MAX_MESSAGES_PER_UPDATE).filter(({ event }) => isShown(event.kind))
       const messages = await Promise.all(shown.map((one) => group.fresh(one)))
       if (messages.length > 0) this.#tell('messagesDelivered', { group: id, messages })
     }
@@ -872,7 +894,10 @@ export class Messenger {
   /** Whoever removes somebody rotates at once. Where that did not happen, or somebody left, one of the others does it soon. */
   #rotateWhenDue(open: OpenGroup): void {
     const isDue = () =>
-      open.group.joined && !this.#isRetired && (open.group.me?.role ?? 0) >= ROLE.member && open.keyring.isRotationDue
+      open.group.joined &&
+      !this.#isRetired &&
+      (open.group.me?.role ?? 0) >= ROLE.member &&
+      open.keyring.isRotationDue
     if (open.cancelRotation || !isDue()) return
     const isAdmin = (open.group.me?.role ?? 0) >= ROLE.admin
     const waitMs = (isAdmin ? 1 : 4) * (1 + this.#time.random()) * ROTATE_AFTER_MS

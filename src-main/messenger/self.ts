@@ -110,9 +110,13 @@ export class Self {
     const { phrase } = this
     const wrong = words.find(({ place, word }) => phrase[place] !== word.trim().toLowerCase())
     if (wrong)
-      throw new AppError('WRONG_PHRASE', `Word ${wrong.place + 1} is another one. Look at your notes again.`, {
-        data: { place: wrong.place },
-      })
+      throw new AppError(
+        'WRONG_PHRASE',
+        `Word ${wrong.place + 1} is another one. Look at your notes again.`,
+        {
+          data: { place: wrong.place },
+        },
+      )
     this.#isPhraseConfirmed = true
     await this.#write('phrase', Uint8Array.of(1))
   }

@@ -59,6 +59,8 @@ async function connect(child: ChildProcess): Promise<Commands> {
         messagesChanged: ignore,
         timelineChanged: ignore,
         peopleChanged: ignore,
+        blockedChanged: () => {},
+        linkOpened: () => {},
         identityChanged: ignore,
         groupDeleted: ignore,
       },

@@ -63,7 +63,11 @@ export function isEntrance(kind: number): boolean {
 }
 
 /** What the key of an invite signs: this person, on this device, in this group. */
-export function proofStatement(group: GroupId, invite: EventId, { deviceKey, userKey }: Credentials): Uint8Array {
+export function proofStatement(
+  group: GroupId,
+  invite: EventId,
+  { deviceKey, userKey }: Credentials,
+): Uint8Array {
   return concat([ascii('tapri-join-1'), fromHex(group), fromHex(invite), deviceKey, userKey])
 }
 

@@ -2,7 +2,7 @@
 import type { DeviceTag, EventId } from '../../api/contract.ts'
 import type { Judged } from './cuts.ts'
 import { targetOf, type UserTag } from './operation.ts'
-import { Pasts } from './pasts.ts'
+import { holds, Pasts, type View } from './pasts.ts'
 
 const NONE: readonly number[] = []
 
@@ -87,6 +87,15 @@ export class Ledger {
 
   revokes(invite: EventId): readonly number[] {
     return this.#revokes.get(invite) ?? NONE
+  }
+
+  /** By which somebody became an owner, as far as somebody has seen. */
+  successionsOf(user: UserTag, view: View): readonly Judged[] {
+    if (this.#successions.length === 0) return []
+    return this.#successions
+      .filter((number) => holds(view, number))
+      .map((number) => this.judged[number]!)
+      .filter(({ operation }) => operation.author === user)
   }
 
   /** Revocations that may reach an operation. */
