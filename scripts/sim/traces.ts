@@ -10,7 +10,8 @@ export async function writeTraces({ peers }: Crowd, folder: string, count: numbe
     const shown = history.log.filter((entry) => isShown(entry.kind) && history.forks.isVisible(entry))
     const timeline = shown.map((entry) => [timelineKey(entry), entry.id] as const).sort()
     const ids = timeline.map(([, id]) => id)
-    const lines = tracedEntries(engine).map((entry, i) => ({ ...traceLine(entry), n: i + 1 }))
-    await writeTraceFile(folder, tag, [...lines, traceEnd(ids, engine)])
+    const traced = tracedEntries(engine)
+    const lines = traced.map((entry, i) => ({ ...traceLine(entry), n: i + 1 }))
+    await writeTraceFile(folder, tag, [...lines, traceEnd(ids, engine, traced)])
   }
 }

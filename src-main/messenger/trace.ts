@@ -33,10 +33,10 @@ export function tracedEntries({ history }: Engine): Entry[] {
 }
 
 /** The last line: the ids of the timeline, in display order, and of the events above that are not shown. */
-export function traceEnd(timeline: EventId[], engine: Engine): object {
+export function traceEnd(timeline: EventId[], engine: Engine, traced: readonly Entry[]): object {
   const { forks } = engine.history
   const forked = forks.tags
-  const hidden = tracedEntries(engine).flatMap((entry) => (forks.isVisible(entry) ? [] : [entry.id]))
+  const hidden = traced.flatMap((entry) => (forks.isVisible(entry) ? [] : [entry.id]))
   return {
     end: true,
     timeline,
@@ -71,11 +71,14 @@ export async function writeTrace(group: Group, self: DeviceTag, folder: string):
 async function* linesOf(group: Group): AsyncGenerator<object> {
   const { engine } = group.log
   const { history } = engine
-  for (const [i, entry] of tracedEntries(engine).entries()) {
+  // More may come while this is written: it says nothing of that.
+  const traced = tracedEntries(engine)
+  for (const [i, entry] of traced.entries()) {
     const line = decodeMessage(await group.log.read(entry.n))?.line
     yield { ...traceLine(entry, line), n: i + 1 }
   }
   const timeline: EventId[] = []
-  for await (const n of group.timeline()) timeline.push(history.log[n - 1]!.id)
-  yield traceEnd(timeline, engine)
+  const known = new Set(traced.map(({ n }) => n))
+  for await (const n of group.timeline()) if (known.has(n)) timeline.push(history.log[n - 1]!.id)
+  yield traceEnd(timeline, engine, traced)
 }
