@@ -7,6 +7,9 @@ const ROLES = 'src-main/core/control/roles.ts'
 const STANDING = 'src-main/core/control/standing.ts'
 const VERDICTS = 'src-main/core/control/verdicts.ts'
 const RESOLVER = 'src-main/core/control/resolver.ts'
+const MEMBERS = 'src-main/core/members.ts'
+const FORK = 'src-main/core/fork.ts'
+const ENGINE = 'src-main/core/engine.ts'
 const LEDGER = 'src-main/core/control/ledger.ts'
 const CONFLICTS = 'src-main/core/control/conflicts.ts'
 const AUDIT = 'src-main/core/control/audit.ts'
@@ -378,5 +381,67 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
     file: AUDIT,
     find: 'return one.timeMs - other.timeMs || one.depth - other.depth || (a.id < b.id ? -1 : 1)',
     replace: 'return one === other ? 1 : 0',
+  },
+  {
+    name: 'R8: what comes to nothing is not taken',
+    file: MEMBERS,
+    find: 'const role = this.#all.roleAt(operation.parents, operation.author, tag)',
+    replace:
+      "if (!this.#all.wouldAllow(operation)) return { reason: 'not-a-member' }\n" +
+      '    const role = this.#all.roleAt(operation.parents, operation.author, tag)',
+  },
+  {
+    name: 'R9: a proof of a fork hides nothing',
+    file: FORK,
+    find: 'return !this.#forked.has(entry.tag) && !this.#cutOff.has(entry)',
+    replace: 'return !this.#cutOff.has(entry)',
+  },
+  {
+    name: 'R9: the roster counts whatever a forked device wrote',
+    file: FORK,
+    find: 'return !this.#forked.has(entry.tag) || this.#acknowledged.has(entry)',
+    replace: 'return !this.#forked.has(entry.tag) || entry.n > 0',
+  },
+  {
+    name: 'cuts: messages beyond one stay',
+    file: MEMBERS,
+    find: 'return this.#shown.isBeyondCut({ user, device: tag, seq, heads: seen?.heads ?? [] })',
+    replace: 'return seq > 1_000_000',
+  },
+  {
+    name: 'cuts: what comes after a removal is not held against it',
+    file: FORK,
+    find: 'if (!this.#isBeyondCut(entry)) return\n',
+    replace: 'if (entry.seq < 1_000_000) return\n',
+  },
+  {
+    name: 'cuts: what came before a removal is not held against it',
+    file: ENGINE,
+    find: 'const { hidden, shown } = forks.judgeAgain(this.roster.cutDevices())',
+    replace: 'const { hidden, shown } = forks.judgeAgain([])',
+  },
+  {
+    name: 'cuts: a message beyond one is shown where somebody answered it',
+    file: FORK,
+    find: 'return this.isKept(entry) && !this.#cutOff.has(entry)',
+    replace: 'return this.isKept(entry)',
+  },
+  {
+    name: 'cuts: what somebody answered is not kept when it lies beyond one',
+    file: FORK,
+    find: 'return this.stands(entry) || this.#acknowledged.has(entry)',
+    replace: 'return this.stands(entry) || (this.#acknowledged.has(entry) && !this.#cutOff.has(entry))',
+  },
+  {
+    name: 'removed: nobody is told what led to it',
+    file: 'src-main/messenger/admission.ts',
+    find: 'return id === removal || this.#log.engine.roster.isBefore(id, removal)',
+    replace: 'return id === removal',
+  },
+  {
+    name: 'removed: whoever was may ask for everything',
+    file: 'src-main/messenger/admission.ts',
+    find: "if (removal === undefined || chainOf(kind) !== 'c') return false\n",
+    replace: 'if (removal !== undefined) return true\n',
   },
 ]
