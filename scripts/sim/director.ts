@@ -4,7 +4,13 @@ import { carryOut, stepText, type Step } from '../membership-script.ts'
 import type { Person, World } from './world.ts'
 
 /** What a step fails with when whoever is to do it is out, or not in yet, or has not heard of what came before it. */
-const EXPECTED: readonly string[] = ['NOT_ALLOWED', 'NOT_JOINED_YET', 'UNKNOWN_PERSON', 'LAST_OWNER', 'DEVICE_RETIRED']
+const EXPECTED: readonly string[] = [
+  'NOT_ALLOWED',
+  'NOT_JOINED_YET',
+  'UNKNOWN_PERSON',
+  'LAST_OWNER',
+  'DEVICE_RETIRED',
+]
 
 export class Director {
   /** Steps that came to something; whether that counts in the end is another question. */
@@ -60,6 +66,9 @@ export class Director {
     const { people } = this.#world
     const named = sides.map((side) => side.map((peer) => people[peer]!))
     const others = people.filter(({ index }) => !sides.some((side) => side.includes(index)))
-    await this.#world.divide([...named, others].filter((side) => side.length > 0), 'script')
+    await this.#world.divide(
+      [...named, others].filter((side) => side.length > 0),
+      'script',
+    )
   }
 }
