@@ -100,7 +100,8 @@ export function stepText(step: Act): string {
 /** Peers whose messages a script may cut off: somebody removes them, or takes the right to write from them. */
 export function cutPeers(steps: readonly Step[]): ReadonlySet<number> {
   const targets = steps.flatMap((step) => {
-    const isCut = step.act === 'remove' || step.act === 'ban' || (step.act === 'role' && step.role === 'reader')
+    const isCut =
+      step.act === 'remove' || step.act === 'ban' || (step.act === 'role' && step.role === 'reader')
     return isCut ? [step.whom] : []
   })
   return new Set(targets)
@@ -166,7 +167,8 @@ function readAct(words: readonly string[], peers: number, fail: Fail): Act {
   const [, , other = '', name = ''] = words
   const whom = peer(other)
   if (who === whom && act !== 'role') return fail(`peer ${who} cannot ${act} itself.`)
-  if (act !== 'role' && act !== 'add') return { act: act as 'remove' | 'ban' | 'transfer' | 'successor', who, whom }
+  if (act !== 'role' && act !== 'add')
+    return { act: act as 'remove' | 'ban' | 'transfer' | 'successor', who, whom }
   const role = ROLES.find((one) => one === name)
   return role ? { act, who, whom, role } : fail(`${quoted(name)} is none of ${ROLES.join(', ')}.`)
 }

@@ -193,5 +193,6 @@ function checkTimeline(
     if (shown.has(id)) violate(`the timeline shows ${id}, which is hidden`)
   }
   for (const { id, line } of delivered.values())
-    if (line !== undefined && !shown.has(id) && !hidden.has(id)) violate(`the timeline does not show line ${line}`)
+    if (line !== undefined && !shown.has(id) && !hidden.has(id))
+      violate(`the timeline does not show line ${line}`)
 }

@@ -57,6 +57,9 @@ export class Director {
     const { people } = this.#world
     const named = sides.map((side) => side.map((peer) => people[peer]!))
     const others = people.filter(({ index }) => !sides.some((side) => side.includes(index)))
-    await this.#world.divide([...named, others].filter((side) => side.length > 0), 'script')
+    await this.#world.divide(
+      [...named, others].filter((side) => side.length > 0),
+      'script',
+    )
   }
 }

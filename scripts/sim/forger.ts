@@ -47,8 +47,8 @@ export interface ForgerParts {
   random: Random
   /** How far 'ahead' dates: a little beyond what is taken at once, or beyond any end of the world. */
   aheadMs: [from: number, to: number]
-  /** The event of its chain after which it goes on; from the beginning when there is none. */
-  last?: Event | undefined
+  /** What the device has written by itself before; nothing, when unset. */
+  tip?: Tip | undefined
 }
 
 const FLOOD = 40
@@ -56,7 +56,7 @@ const POISON = 80
 const MAX_CITED = 8
 
 /** The end of a chain. */
-interface Tip {
+export interface Tip {
   seq: number
   previous: EventId | undefined
   hlc: Hlc
@@ -72,10 +72,8 @@ export class Forger {
   #twin: Tip
 
   constructor(parts: ForgerParts) {
-    const { last } = parts
     this.#parts = parts
-    this.#tip = { seq: last?.seq ?? 0, previous: last?.id, hlc: last?.hlc ?? 0n }
-    this.#twin = this.#tip
+    this.#tip = this.#twin = parts.tip ?? { seq: 0, previous: undefined, hlc: 0n }
   }
 
   /** Bytes to hand out now; heads: what each of two branches is to cite. */

@@ -1,6 +1,11 @@
 /** The network of somebody who may be hostile: what its messenger sends is twisted, and more is sent than it knows of. */
 import { decodeFrame, encodeFrame } from '../../src-main/core/sync.ts'
-import { MAX_GOSSIP_SIZE_BYTES, type FrameStream, type Network, type NetworkHandlers } from '../../src-main/network/network.ts'
+import {
+  MAX_GOSSIP_SIZE_BYTES,
+  type FrameStream,
+  type Network,
+  type NetworkHandlers,
+} from '../../src-main/network/network.ts'
 import { twistFrame, type Misdeed } from './forger.ts'
 import type { Random } from './random.ts'
 

@@ -9,7 +9,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { EventId, Message, UserId } from '../../src-main/api/contract.ts'
 import { AppError } from '../../src-main/api/errors.ts'
 import { encodeBatch } from '../../src-main/core/batch.ts'
-import { chainOf, decodeEvent, deviceTag, type Event } from '../../src-main/core/event.ts'
+import { chainOf, decodeEvent, deviceTag } from '../../src-main/core/event.ts'
 import type { Crypto, KeyPair } from '../../src-main/crypto/crypto.ts'
 import { identityOf, type UserIdentity } from '../../src-main/crypto/identity.ts'
 import { Messenger } from '../../src-main/messenger/messenger.ts'
@@ -20,11 +20,13 @@ import { openMemoryStorage, type MemoryDisk } from '../../src-main/storage/memor
 import type { Storage } from '../../src-main/storage/storage.ts'
 import { checkTraces, readTrace, type Trace, type Verdict } from '../demo/check-trace.ts'
 import { Agenda } from './agenda.ts'
-import { Forger, MISDEEDS, type Misdeed } from './forger.ts'
+import { Forger, MISDEEDS, type Misdeed, type Tip } from './forger.ts'
 import { Random } from './random.ts'
 import { RudeNetwork } from './rude-network.ts'
 
 const START_MS = Date.UTC(2026, 0, 1)
+/** At the end of an event's key. */
+const N_SIZE = 6
 
 export interface WorldOptions {
   seed: number
@@ -119,11 +121,19 @@ export class World {
     this.group = id
     const { invite } = await founder!.messenger!.commands.createInvite({ group: id })
     for (const { messenger } of others) await messenger!.commands.joinGroup({ invite })
-    await this.runUntil(async () => {
-      const states = await Promise.all(this.people.map(({ messenger }) => messenger!.commands.getState()))
-      return states.every(({ groups }) => groups[0]!.people === this.people.length)
-    })
+    await this.runUntil(() => this.#haveAllMet())
     this.misdeedsAllowed = true
+  }
+
+  /** Everybody is there, knows what everybody is called, and has all that their apps wrote by themselves. */
+  async #haveAllMet(): Promise<boolean> {
+    const met = await Promise.all(
+      this.people.map(async ({ messenger }) => {
+        const { people } = await messenger!.commands.getPeople({ group: this.group })
+        return people.filter(({ user, name }) => name !== user.slice(0, 8)).length
+      }),
+    )
+    return met.every((count) => count === this.people.length)
   }
 
   async switchOn(person: Person): Promise<void> {
@@ -150,8 +160,10 @@ export class World {
       if (person.misdeed) rude.slip(forger.write(person.misdeed, nowMs).map((bytes) => this.#asGossip(bytes)))
     }
     person.defy = async () => {
-      const forger = this.#defiantOf(person, await this.#lastMessageOf(person))
-      const gossip = forger.write('behind', START_MS + this.#agenda.nowMs).map((bytes) => this.#asGossip(bytes))
+      const forger = this.#defiantOf(person)
+      const gossip = forger
+        .write('behind', START_MS + this.#agenda.nowMs)
+        .map((bytes) => this.#asGossip(bytes))
       // It has what it made, and gives it to whoever syncs with it and does not know better.
       await rude.hear(gossip)
       rude.slip(gossip)
@@ -354,25 +366,13 @@ export class World {
   }
 
   /** Goes on where the messenger stood at the first time. */
-  #defiantOf(person: Person, last: Event | undefined): Forger {
+  #defiantOf(person: Person): Forger {
     let forger = this.#defiant.get(person)
-    if (!forger) this.#defiant.set(person, (forger = this.#makeForger(person, last)))
+    if (!forger) this.#defiant.set(person, (forger = this.#makeForger(person)))
     return forger
   }
 
-  async #lastMessageOf({ disk, key }: Person): Promise<Event | undefined> {
-    const { sha256 } = this.#options.crypto
-    const tag = deviceTag(key.publicKey, sha256)
-    let last: Event | undefined
-    for await (const [, bytes] of openMemoryStorage(disk).range(eventRange(this.group))) {
-      const decoded = decodeEvent(bytes, this.group, sha256)
-      if ('event' in decoded && decoded.event.tag === tag && chainOf(decoded.event.kind) === 'm')
-        last = decoded.event
-    }
-    return last
-  }
-
-  #makeForger(person: Person, last?: Event): Forger {
+  #makeForger(person: Person): Forger {
     const { crypto } = this.#options
     return new Forger({
       group: this.group,
@@ -381,8 +381,24 @@ export class World {
       sign: (id) => crypto.sign(id, person.key.secretKey),
       random: this.random,
       aheadMs: [24 * 60 * 60_000, 48 * 60 * 60_000],
-      last,
+      tip: this.#tipOf(person),
     })
+  }
+
+  /** What somebody's app wrote last by itself, as the disk tells. */
+  #tipOf({ key, disk }: Person): Tip | undefined {
+    const { sha256 } = this.#options.crypto
+    const tag = deviceTag(key.publicKey, sha256)
+    const prefix = Buffer.from(eventRange(this.group).from.subarray(0, -N_SIZE)).toString('hex')
+    let tip: Tip | undefined
+    for (const [row, bytes] of disk) {
+      const decoded = row.startsWith(prefix) ? decodeEvent(bytes, this.group, sha256) : undefined
+      if (!decoded || 'reason' in decoded) continue
+      const { id: previous, kind, seq, hlc } = decoded.event
+      if (decoded.event.tag === tag && chainOf(kind) === 'm' && seq > (tip?.seq ?? 0))
+        tip = { seq, previous, hlc }
+    }
+    return tip
   }
 
   /** An event as it leaves an outbox; what is none, as it is. */

@@ -188,11 +188,14 @@ export class Engine {
   }
 
   /**
-   * Events waiting for earlier ones, oldest first. Those of forked devices are left out: nobody waits for what will be
-   * hidden, and what somebody's event needs of them shows up in that event.
+   * Events waiting for earlier ones, oldest first. Those of forked devices are left out, and of people who were removed
+   * and wrote on: nobody waits for what will be hidden, and what somebody's event needs of them shows up in that event.
    */
   pending(): Pending[] {
-    return [...this.#buffer.values()].filter(({ event }) => !this.history.forks.has(event.tag))
+    const { forks } = this.history
+    const isHidden = (tag: DeviceTag) =>
+      forks.has(tag) || (forks.isSuspect(tag) && !this.roster.isActive(tag))
+    return [...this.#buffer.values()].filter(({ event }) => !isHidden(event.tag))
   }
 
   /** Something is held back because of its date alone. */
@@ -349,12 +352,12 @@ export class Engine {
     return 'reason' in judged ? judged : { ...bound, ...judged }
   }
 
-  #accept(event: Event, { parents, seen, body }: Checked): Entry {
+  #accept(event: Event, { parents, seen, control }: Checked): Entry {
     const entry = this.history.add(
       event,
       parents,
       seen,
-      body && ((added) => this.roster.apply(event, added, parents, body)),
+      control && ((added) => this.roster.apply(added, control)),
     )
     if (chainOf(event.kind) === 'm' && event.tag === this.#parts.self && event.controlHeads)
       this.#citedControl = event.controlHeads.join()

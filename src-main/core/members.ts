@@ -55,7 +55,7 @@ export interface Judged {
   /** Of a message: the control events in its past. */
   seen?: Seen
   /** Of a control event. */
-  body?: Body
+  control?: { body: Body; operation: Operation }
 }
 
 interface Noted {
@@ -226,10 +226,8 @@ export class Roster {
         one.change.kind === 'revoke' && one.change.invite === invite && this.#shown.isEffective(one.id),
     )
     const isBacked = mayInvite(this.#shown.role(author), change.role)
-    return {
-      isRevoked: isTakenBack || !isBacked || !this.#shown.isEffective(invite),
-      expiresMs: change.expiresMs,
-    }
+    const isEffective = this.#shown.has(invite) && this.#shown.isEffective(invite)
+    return { isRevoked: isTakenBack || !isBacked || !isEffective, expiresMs: change.expiresMs }
   }
 
   /** What has been delivered of a person: the cut of a removal by somebody who accepts all of it. */
@@ -275,16 +273,18 @@ export class Roster {
     const operation = body && this.#operation(event, parents, body)
     if (!operation) return { reason: 'bad-membership-proof' }
     const { credentials, admission, change } = body
+    const control = { body, operation }
     const known = this.device(tag)
     if (credentials && known && !equalBytes(known.publicKey, credentials.deviceKey))
       return { reason: 'bad-membership-proof' }
     if (kind === KIND.create)
-      return id === this.#group && seq === 1 ? { body } : { reason: 'bad-membership-proof' }
+      return id === this.#group && seq === 1 ? { control } : { reason: 'bad-membership-proof' }
     if (admission && !this.#isAdmitted(event, credentials!, admission))
       return { reason: 'bad-membership-proof' }
-    if (change.kind === 'join') return this.#all.wouldAllow(operation) ? { body } : { reason: 'not-admitted' }
+    if (change.kind === 'join')
+      return this.#all.wouldAllow(operation) ? { control } : { reason: 'not-admitted' }
     const role = this.#all.roleAt(operation.parents, operation.author, tag)
-    return role === undefined ? { reason: 'not-a-member' } : { body }
+    return role === undefined ? { reason: 'not-a-member' } : { control }
   }
 
   /** undefined when the author does not follow from the event and its device's previous one. */
@@ -333,18 +333,19 @@ export class Roster {
   }
 
   /** Takes in a delivered control event that judge() let through. */
-  apply(event: Event, entry: Entry, parents: readonly Entry[], body: Body): void {
-    const operation = this.#operation(event, parents, body)!
-    this.#authors.set(event.id, operation.author)
-    if (body.inviteKey) this.#inviteKeys.set(event.id, body.inviteKey)
+  apply(entry: Entry, { body, operation }: NonNullable<Judged['control']>): void {
+    const { id, author, change, parents } = operation
+    this.#authors.set(id, author)
+    if (body.inviteKey) this.#inviteKeys.set(id, body.inviteKey)
     if (body.credentials) this.#enter(operation, body.credentials)
-    this.#noted.set(event.id, { operation, entry })
-    const { change } = operation
+    this.#noted.set(id, { operation, entry })
     if (change.kind === 'role' || change.kind === 'remove') this.#revoked.add(change.target)
     if (change.kind === 'removeDevice') this.#revoked.add(change.device)
-    if (change.kind === 'remove' || change.kind === 'removeDevice') this.#removals.push(event.id)
-    const counts = this.#history.forks.counts(entry)
-    if (!counts) this.#discounted.add(event.id)
+    if (change.kind === 'remove' || change.kind === 'removeDevice') this.#removals.push(id)
+    // Until what it cites is acknowledged, which follows at once, neither counts.
+    const counts =
+      this.#history.forks.counts(entry) && !parents.some((parent) => this.#discounted.has(parent))
+    if (!counts) this.#discounted.add(id)
     this.#all.add(operation)
     if (this.#shown !== this.#all) {
       if (counts) this.#shown.add(operation)
@@ -383,11 +384,14 @@ export class Roster {
     if (forks.version === this.#refreshedAt) return
     this.#refreshedAt = forks.version
     if (forks.tags.length === 0) return
-    const noted = [...this.#noted.values()]
-    const discounted = noted.flatMap(({ entry }) => (forks.counts(entry) ? [] : [entry.id]))
-    if (discounted.length === this.#discounted.size && discounted.every((id) => this.#discounted.has(id)))
+    // With what does not count goes what only stands on it, and is beyond a cut itself.
+    const discounted = new Set<EventId>()
+    for (const { operation, entry } of this.#noted.values())
+      if (!forks.counts(entry) || operation.parents.some((parent) => discounted.has(parent)))
+        discounted.add(entry.id)
+    if (discounted.size === this.#discounted.size && [...discounted].every((id) => this.#discounted.has(id)))
       return
-    this.#discounted = new Set(discounted)
+    this.#discounted = discounted
     this.#rebuild()
   }
 

@@ -20,8 +20,15 @@ export interface EnteringParts extends Acting {
   syncing: Pick<Syncing, 'askForVoucher' | 'start'>
 }
 
-/** Everything that a peer had is here: enters if this device is to, and has not. Resolves to whether it has entered. */
-export async function enter(open: OpenGroup, peer: PeerKey, parts: EnteringParts): Promise<boolean> {
+/**
+ * Enters if this device is to, and has not. Resolves to whether it has entered. peer: everything that it had is here, and it
+ * may vouch; undefined while nobody is there.
+ */
+export async function enter(
+  open: OpenGroup,
+  peer: PeerKey | undefined,
+  parts: EnteringParts,
+): Promise<boolean> {
   const { engine } = open.log
   const { roster } = engine
   const { self, person } = parts
@@ -31,7 +38,7 @@ export async function enter(open: OpenGroup, peer: PeerKey, parts: EnteringParts
   try {
     if (roster.members.has(person.user))
       await append(open, KIND.enter, encodeEnter(person.credentials), parts)
-    else if (!(await join(open, peer, parts))) return false
+    else if (peer === undefined || !(await join(open, peer, parts))) return false
     open.joinProblem = undefined
     open.membership.joining = undefined
     await parts.save(open)

@@ -645,6 +645,8 @@ export class Messenger {
     if (this.#closing) return
     const entrance = open.log.engine.history.chain(this.#self, 'c').findLast(({ kind }) => isEntrance(kind))
     if (entrance) open.entrance = (await open.log.read(entrance.n)).bytes
+    // A renewed device finds its person in the group, and nobody who knows it there: it says at once that it is theirs.
+    if (await this.#enter(open)) await this.#introduce(open)
     for (const topic of open.keyring.topics) network.join(topic)
     this.#rotateWhenDue(open)
     this.#changed(open)
@@ -765,12 +767,16 @@ export class Messenger {
     if (!open) return
     this.#links.setAdmitted(id, peer, 'synchronised')
     if (open.entrance) open.entranceKnownBy.add(peer)
-    if (this.#isRetired) return
-    const { crypto } = this.#parts
-    const parts = { ...this.#acting, crypto, person: this.#person, syncing: this.#syncing }
-    if (!(await enter(open, peer, parts))) return
+    if (!(await this.#enter(open, peer))) return
     for (const admitted of this.#links.admitted(id)) this.#syncing.start(id, admitted)
     await this.#introduce(open)
+  }
+
+  /** See messenger/entering.ts. */
+  async #enter(open: OpenGroup, peer?: PeerKey): Promise<boolean> {
+    if (this.#isRetired) return false
+    const { crypto } = this.#parts
+    return enter(open, peer, { ...this.#acting, crypto, person: this.#person, syncing: this.#syncing })
   }
 
   /** Tells a group what this person is called; or takes that over from another device of theirs. */

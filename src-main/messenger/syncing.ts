@@ -322,6 +322,7 @@ export class Syncing {
     return undefined
   }
 
+  /** Fails with Refused, which lets the other side read it before the stream goes. */
   async #refuse(stream: FrameStream, refusal: Refusal, id?: GroupId): Promise<never> {
     const isRemoved = refusal === 'removed' && id !== undefined
     const event = isRemoved ? await this.#parts.removalOf(id, stream.peer) : NOTHING

@@ -53,7 +53,12 @@ function unsigned(device: number, seq: number, { branch = 0, kind = KIND.message
 /** What a session says of itself, after it heard the greeting of somebody who has nothing. */
 function framesOf(history: History, addresses: Uint8Array[] = []): Frame[] {
   const nothing = new Uint8Array(0)
-  const hello = { proof: new Uint8Array(32), credential: nothing, incarnation: new Uint8Array(8), wallClockMs: 0 }
+  const hello = {
+    proof: new Uint8Array(32),
+    credential: nothing,
+    incarnation: new Uint8Array(8),
+    wallClockMs: 0,
+  }
   const catchUp = new CatchUp<SyncSession>()
   const session = new SyncSession({ history, sha256: crypto.sha256, hello, addresses, catchUp })
   const effects = [

@@ -94,7 +94,11 @@ test('what one peer has and another lacks is lost', () => {
 
 /** c lies beyond a cut, and d answers it: it is a line of the trace, and nobody shows it. */
 const answersHidden = { ...d, deps: ['b', 'c'].map(id) }
-const cut = (timeline = 'abd', hidden = 'c', events: Omit<TracedEvent, 'n'>[] = [a, b, c, answersHidden]): Trace => {
+const cut = (
+  timeline = 'abd',
+  hidden = 'c',
+  events: Omit<TracedEvent, 'n'>[] = [a, b, c, answersHidden],
+): Trace => {
   const { end, ...rest } = trace(events, timeline)
   return { ...rest, end: { ...end!, hidden: [...hidden].map(id) } }
 }

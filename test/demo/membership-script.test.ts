@@ -38,9 +38,25 @@ test('every act is read, with comments and empty rows between', () => {
   )
   expect(steps[0]).toEqual({ at: 0, row: 2, act: 'role', who: 0, whom: 1, role: 'admin' })
   expect(steps[1]).toEqual({ at: 0.25, row: 4, act: 'remove', who: 1, whom: 2 })
-  expect(steps[4]).toEqual({ at: 0.4, row: 7, act: 'divide', sides: [[0, 1], [2, 3]] })
+  expect(steps[4]).toEqual({
+    at: 0.4,
+    row: 7,
+    act: 'divide',
+    sides: [
+      [0, 1],
+      [2, 3],
+    ],
+  })
   expect(steps.map((step) => stepText(step))).toEqual([
-    ...['0 role 1 admin', '1 remove 2', '1 ban 3', '1 add 2 reader', 'divide 0,1/2,3', 'heal', '0 transfer 1'],
+    ...[
+      '0 role 1 admin',
+      '1 remove 2',
+      '1 ban 3',
+      '1 add 2 reader',
+      'divide 0,1/2,3',
+      'heal',
+      '0 transfer 1',
+    ],
     ...['1 successor 4', '4 succeed', '2 defy', '4 leave'],
   ])
   expect([...cutPeers(steps)].sort()).toEqual([2, 3])
@@ -105,6 +121,18 @@ test('a file that is not there, too large or empty is refused with its name', as
 
 test('the sample has everything in it', async () => {
   const steps = await readScriptFile(SAMPLE, PEERS)
-  const acts = ['role', 'remove', 'ban', 'add', 'leave', 'transfer', 'successor', 'succeed', 'divide', 'heal', 'defy']
+  const acts = [
+    'role',
+    'remove',
+    'ban',
+    'add',
+    'leave',
+    'transfer',
+    'successor',
+    'succeed',
+    'divide',
+    'heal',
+    'defy',
+  ]
   expect([...new Set(steps.map(({ act }) => act))].sort()).toEqual(acts.sort())
 })

@@ -6,7 +6,7 @@ import { KIND, type Event } from '../../src-main/core/event.ts'
 import { identityOf } from '../../src-main/crypto/identity.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 import { inlineVerifier } from '../../src-main/crypto/verifier.ts'
-import { encodeMessage, encodeReaction } from '../../src-main/messenger/content.ts'
+import { encodeMessage, encodeProfile, encodeReaction } from '../../src-main/messenger/content.ts'
 import { Group } from '../../src-main/messenger/group.ts'
 import { GroupLog, type Delivered } from '../../src-main/messenger/group-log.ts'
 import { readDevices } from '../../src-main/messenger/records.ts'
@@ -192,6 +192,7 @@ test('a reaction that was written before its message is shown when the message h
   const group = await groupOn(log, storage, alice)
   await receive(...world.control)
   const message = say(bob, 'tea?')
+  await receive(write(carol, KIND.profile, encodeProfile({ name: 'carol' })))
   // Carol reacts to what is not in her own past.
   const reaction = react(carol, message.id, '🫖')
   changed.length = 0

@@ -20,26 +20,44 @@ import {
   MAX_SESSIONS_PER_PEER,
   SLICE_EVENTS,
 } from '../../src-main/core/limits.ts'
-import { encodeCreate, encodeJoin } from '../../src-main/core/members.ts'
+import { encodeCreate } from '../../src-main/core/control/bodies.ts'
 import { encodeFrame, type Frame } from '../../src-main/core/sync.ts'
+import type { KeyPair } from '../../src-main/crypto/crypto.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 import { encodeMessage } from '../../src-main/messenger/content.ts'
-import { decodeInvite, helloProof, topicOf } from '../../src-main/messenger/membership.ts'
+import { encodeCredential, inviteCredential, type Credential } from '../../src-main/messenger/admission.ts'
+import { decodeInvite, helloProof, type InviteText } from '../../src-main/messenger/membership.ts'
+import { eventRange } from '../../src-main/storage/keys.ts'
 import { MAX_FRAME_SIZE_BYTES, MAX_GOSSIP_SIZE_BYTES } from '../../src-main/network/network.ts'
-import { startMessenger, texts, traceOf, until, type RunningMessenger } from '../helpers/messengers.ts'
+import { credentialsOf, joinBody } from '../../scripts/sim/gathering.ts'
+import {
+  forkedIn,
+  startMessenger,
+  texts,
+  topicOf,
+  traceOf,
+  until,
+  type RunningMessenger,
+} from '../helpers/messengers.ts'
 import { makeRudeLibp2p, type RawStream, type RudeLibp2p } from '../helpers/rude-libp2p.ts'
 
-/** Mallory has an invite, so the group's secret too; the keys of dave and erin, who are away, have leaked to her. She is linked to alice. */
+/**
+ * Mallory has an invite; the name under which the group gossips, and the keys of dave and erin, who are away, have leaked
+ * to her. She is linked to alice.
+ */
 interface Scene {
   alice: RunningMessenger
   bob: RunningMessenger
   group: GroupId
-  secret: Uint8Array
+  door: InviteText
+  topic: string
   dave: RunningMessenger
+  /** With it dave entered. */
+  davesEntrance: Event
   erin: RunningMessenger
   /** The one message that dave wrote, before he went away. Bob answered it. */
-  davesMessage: { id: string; sentAtMs: number }
-  erinsMessage: { id: string }
+  davesMessage: { id: string; sentAtMs: number; seq: number }
+  erinsMessage: { id: string; seq: number }
   /** What alice and bob had before anything hostile came. */
   traces: string[]
 }
@@ -66,22 +84,36 @@ beforeAll(async () => {
       const shown = await texts(messenger, group)
       return shown.includes('yes') && shown.includes('not for me')
     })
+  const davesEntrance = await entranceOf(dave!, group)
   await dave!.messenger.close()
   await erin!.messenger.close()
   const traces = await Promise.all([alice!, bob!].map(({ messenger }) => traceOf(messenger, group)))
-  const { secret } = decodeInvite(invite, crypto)
+  // Before their first message everybody has said what they are called.
+  const seq = 2
   scene = {
     alice: alice!,
     bob: bob!,
     dave: dave!,
     erin: erin!,
     group,
-    secret,
-    davesMessage,
-    erinsMessage,
+    door: decodeInvite(invite, crypto),
+    topic: await topicOf(alice!.storage, group),
+    davesEntrance,
+    davesMessage: { ...davesMessage, seq },
+    erinsMessage: { ...erinsMessage, seq },
     traces,
   }
 })
+
+/** As it lies in its device's store. */
+async function entranceOf({ storage, key }: RunningMessenger, group: GroupId): Promise<Event> {
+  const tag = deviceTag(key.publicKey, crypto.sha256)
+  for await (const [, bytes] of storage.range(eventRange(group))) {
+    const { event } = decodeEvent(bytes, group, crypto.sha256) as { event: Event }
+    if (event.tag === tag && event.kind === KIND.join) return event
+  }
+  throw new TypeError('it has not entered')
+}
 
 afterAll(async () => {
   await Promise.all([scene.alice, scene.bob].map(({ messenger }) => messenger.close()))
@@ -96,13 +128,20 @@ async function startMallory(): Promise<RudeLibp2p> {
 
 const self = ({ key }: RunningMessenger) => Buffer.from(key.publicKey).toString('hex')
 
+/** The invite that she has, for herself. */
+function mallorysInvite({ key }: RudeLibp2p) {
+  return inviteCredential(scene.group, scene.door, credentialsOf(key, crypto), crypto)
+}
+
 function hello(
   mallory: RudeLibp2p,
-  proof = helloProof(scene.secret, mallory.self, self(scene.alice), crypto),
+  proof = helloProof(scene.group, mallory.self, self(scene.alice), crypto),
+  credential: Credential = mallorysInvite(mallory),
 ) {
   return encodeFrame({
     type: 'hello',
     proof,
+    credential: encodeCredential(credential),
     incarnation: new Uint8Array(8),
     wallClockMs: Date.now(),
     digest: new Uint8Array(32),
@@ -114,7 +153,7 @@ function davesNext(change: Partial<EventFields> = {}, secretKey = scene.dave.key
   const fields: EventFields = {
     kind: KIND.message,
     tag: deviceTag(scene.dave.key.publicKey, crypto.sha256),
-    seq: 2,
+    seq: scene.davesMessage.seq + 1,
     hlc: hlcAt(Date.now()),
     deps: [],
     commit: commitTo(scene.davesMessage.id, [], undefined, crypto.sha256),
@@ -154,10 +193,27 @@ function handingOver(mallory: RudeLibp2p, events: Uint8Array[]): Uint8Array[] {
 }
 
 /** A first event of mallory's own chain. */
-function mallorysFirst({ key }: RudeLibp2p, kind: number, body: Uint8Array): Uint8Array {
-  const commit = commitTo(undefined, [], undefined, crypto.sha256)
+function mallorysFirst(
+  { key }: RudeLibp2p,
+  kind: number,
+  body: Uint8Array,
+  controlHeads?: string[],
+): Uint8Array {
+  const commit = commitTo(undefined, [], controlHeads, crypto.sha256)
   const tag = deviceTag(key.publicKey, crypto.sha256)
-  return davesNext({ kind, tag, seq: 1, commit, body }, key.secretKey)
+  return davesNext({ kind, tag, seq: 1, commit, body, controlHeads }, key.secretKey)
+}
+
+/** Mallory's entrance by the invite, with these keys. */
+function mallorysEntrance(mallory: RudeLibp2p, inviteKey: KeyPair, voucher: KeyPair): Uint8Array {
+  const { group, door, davesEntrance } = scene
+  const heads = [davesEntrance.id]
+  const body = joinBody(
+    credentialsOf(mallory.key, crypto),
+    { group, invite: door.invite, inviteKey, voucher, heads },
+    crypto,
+  )
+  return mallorysFirst(mallory, KIND.join, body, heads)
 }
 
 function withByte(bytes: Uint8Array, at: number, value: number): Uint8Array {
@@ -169,9 +225,8 @@ function withByte(bytes: Uint8Array, at: number, value: number): Uint8Array {
 /** Where the sequence number of an event begins: after version, kind, flags and device tag. */
 const SEQ_AT = 11
 
-const name = ascii('mallory')
 /** What is held back until it is due must not stand in a place twice: that would prove a fork. */
-let farSeq = 3
+let farSeq = 4
 type Case = [what: string, reason: string, make: (mallory: RudeLibp2p) => Uint8Array]
 /** Bytes that are no event, and the reason that is counted. */
 const NO_EVENTS: Case[] = [
@@ -207,25 +262,23 @@ const EVENTS: Case[] = [
     'unknown-device',
     (mallory) => mallorysFirst(mallory, KIND.message, encodeMessage({ text: 'hi' })),
   ],
+  // Dave's key has leaked: she can vouch for herself, but not for an invite that she does not have.
   [
     'an entrance without the invite key',
     'bad-membership-proof',
-    (mallory) => {
-      const body = encodeJoin({ publicKey: mallory.key.publicKey, proof: randomBytes(64), memberName: name })
-      return mallorysFirst(mallory, KIND.join, body)
-    },
+    (mallory) => mallorysEntrance(mallory, mallory.key, scene.dave.key),
+  ],
+  [
+    'an entrance without a voucher',
+    'bad-membership-proof',
+    (mallory) => mallorysEntrance(mallory, crypto.keyPair(scene.door.seed), mallory.key),
   ],
   [
     'a second foundation',
     'bad-membership-proof',
     (mallory) => {
-      const { publicKey } = mallory.key
-      const parts = { publicKey, inviteKey: publicKey, nonce: new Uint8Array(16) }
-      return mallorysFirst(
-        mallory,
-        KIND.create,
-        encodeCreate({ ...parts, groupName: name, memberName: name }),
-      )
+      const body = encodeCreate(credentialsOf(mallory.key, crypto), new Uint8Array(32))
+      return mallorysFirst(mallory, KIND.create, body)
     },
   ],
   [
@@ -254,7 +307,7 @@ describe('gossip', () => {
   async function gossip(bytes: (mallory: RudeLibp2p) => Uint8Array): Promise<RudeLibp2p> {
     const mallory = await startMallory()
     const judged = scene.alice.judged(mallory.self)
-    await mallory.publish(topicOf(scene.secret, crypto), bytes(mallory))
+    await mallory.publish(scene.topic, bytes(mallory))
     await judged
     return mallory
   }
@@ -314,7 +367,31 @@ describe('a sync session', () => {
     [
       'a proof that bob gave to alice',
       'not-admitted',
-      (mallory) => [hello(mallory, helloProof(scene.secret, self(scene.bob), self(scene.alice), crypto))],
+      (mallory) => [hello(mallory, helloProof(scene.group, self(scene.bob), self(scene.alice), crypto))],
+    ],
+    ['no credential', 'not-admitted', (mallory) => [hello(mallory, undefined, { type: 'member' })]],
+    [
+      'the entrance of another',
+      'not-admitted',
+      (mallory) => [hello(mallory, undefined, { type: 'entrance', event: scene.davesEntrance.bytes })],
+    ],
+    [
+      'an invite shown by another',
+      'not-admitted',
+      (mallory) => {
+        const credentials = credentialsOf(scene.dave.key, crypto)
+        return [hello(mallory, undefined, inviteCredential(scene.group, scene.door, credentials, crypto))]
+      },
+    ],
+    [
+      'an invite without its key',
+      'not-admitted',
+      (mallory) => [hello(mallory, undefined, { ...mallorysInvite(mallory), proof: randomBytes(64) })],
+    ],
+    [
+      'an invite that never was',
+      'not-admitted',
+      (mallory) => [hello(mallory, undefined, { ...mallorysInvite(mallory), invite: scene.group })],
     ],
     ['a second greeting', 'unexpected-frame', (mallory) => [hello(mallory), hello(mallory)]],
     ['random bytes after the greeting', 'bad-frame', (mallory) => [hello(mallory), randomBytes(1_000)]],
@@ -429,12 +506,12 @@ describe('a sync session', () => {
   test.each<[string, string, () => Uint8Array]>([
     ['random bytes', 'bad-frame', () => randomBytes(1_000)],
     ['a clock', 'unexpected-frame', () => clock],
-    ['a refusal', 'not-admitted', () => encodeFrame({ type: 'refuse' })],
+    ['a refusal', 'not-admitted', () => encodeFrame({ type: 'refuse', reason: 0, event: new Uint8Array(0) })],
     ['an oversized frame', 'oversized-frame', () => new Uint8Array(MAX_FRAME_SIZE_BYTES + 1)],
   ])('%s in answer to a greeting: counted as %s', async (_, reason, make) => {
     const mallory = await startMallory()
     const taken = mallory.takeStream()
-    await mallory.join(topicOf(scene.secret, crypto))
+    await mallory.join(scene.topic)
     await say(await taken, make())
     await expectUnharmed(mallory, { [reason]: 1 })
   })
@@ -444,12 +521,9 @@ test('a second event in the place of one marks its device with everybody, and ch
   const { alice, bob, dave, group, traces } = scene
   const mallory = await startMallory()
   const commit = commitTo(undefined, [], undefined, crypto.sha256)
-  await mallory.publish(topicOf(scene.secret, crypto), batchOf(davesNext({ seq: 1, commit })))
+  await mallory.publish(scene.topic, batchOf(davesNext({ seq: 1, commit })))
   for (const { messenger } of [alice, bob]) {
-    const forked = async () => {
-      const { groups } = await messenger.commands.getState()
-      return groups[0]!.people.filter((person) => person.forked).map(({ device }) => device)
-    }
+    const forked = () => forkedIn(messenger, group)
     await until(messenger, async () => (await forked()).length > 0)
     expect(await forked()).toEqual([deviceTag(dave.key.publicKey, crypto.sha256)])
   }

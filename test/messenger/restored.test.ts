@@ -3,9 +3,8 @@ import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import type { Person } from '../../src-main/api/contract.ts'
 import { openMessenger, type Messenger } from '../../src-main/messenger/messenger.ts'
-import { texts, until } from '../helpers/messengers.ts'
+import { forkedIn, peopleOf, texts, until } from '../helpers/messengers.ts'
 
 async function freshFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'tapri-restored-'))
@@ -63,11 +62,11 @@ test('a folder restored from a backup gets its messages back, and becomes a new 
   await isJoined(renewed)
   await post(renewed, 'three')
   expect(await texts(alice, group)).toEqual(['one', 'two', 'three'])
-  const people: Person[] = (await groupOf(alice)).people
-  expect(people.map(({ name, forked }) => [name, forked])).toEqual([
-    ['alice', false],
-    ['bob', false],
-    ['bob', false],
+  const people = await peopleOf(alice, group)
+  // A further device of the same person, whose key lies in the folder.
+  expect(people.map(({ name, devices }) => [name, devices.map(({ forked }) => forked)])).toEqual([
+    ['alice', [false]],
+    ['bob', [false, false]],
   ])
   await renewed.close()
   const again = await open(backup, 'bob')
@@ -89,9 +88,8 @@ test('what a restored folder writes before it meets anybody is a fork of the old
   await restored.operator.setReachable({ peers: [] })
   await restored.commands.post({ group, text: 'another two' }).catch(() => {})
   await restored.operator.setReachable({ peers: 'all' })
-  await until(alice, async () => (await groupOf(alice)).people.some(({ forked }) => forked))
-  const { people } = await groupOf(alice)
-  expect(people.filter(({ forked }) => forked).map((person) => person.device)).toEqual([device])
+  await until(alice, async () => (await forkedIn(alice, group)).length > 0)
+  expect(await forkedIn(alice, group)).toEqual([device])
   expect(await texts(alice, group)).toEqual(['two', 'answer to two'])
 })
 
@@ -124,17 +122,18 @@ test('a folder that lost its store is a new device, and catches up when it is in
   await rm(join(folder, 'store'), { recursive: true })
   const empty = await open(folder, 'bob')
   expect(await deviceOf(empty)).not.toBe(device)
-  await empty.commands.joinGroup(await alice.commands.createInvite({ group }))
+  const { invite } = await alice.commands.createInvite({ group })
+  await empty.commands.joinGroup({ invite })
   await isJoined(empty)
   await until(empty, async () => (await texts(empty, group)).length === 2)
   await post(empty, 'three')
   expect(await texts(alice, group)).toEqual(['one', 'two', 'three'])
   expect(await texts(empty, group)).toEqual(['one', 'two', 'three'])
-  const people: Person[] = (await groupOf(alice)).people
-  expect(people.map(({ name, forked }) => [name, forked])).toEqual([
-    ['alice', false],
-    ['bob', false],
-    ['bob', false],
+  const people = await peopleOf(alice, group)
+  // A further device of the same person, whose key lies in the folder.
+  expect(people.map(({ name, devices }) => [name, devices.map(({ forked }) => forked)])).toEqual([
+    ['alice', [false]],
+    ['bob', [false, false]],
   ])
 })
 

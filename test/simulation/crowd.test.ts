@@ -39,9 +39,10 @@ test('however the network behaves, each event is decoded, verified and delivered
   const { events, deliveries, received, duplicates, verified } = crowd.figures()
   const members = crowd.peers.length
   expect(deliveries).toBe(events * members)
-  // All but what a peer wrote itself; the proof of an entrance is one signature more, also at its author.
-  const foreign = events * members - (events - 1)
-  expect(verified).toBe(foreign + (members - 1) * members)
+  // All but what a peer wrote itself; the foundation and the invite were made for the first.
+  const foreign = events * members - (events - 2)
+  // The founder's certificate; of an entrance certificate, invite and voucher, also at its author.
+  expect(verified).toBe(foreign + (1 + 3 * (members - 1)) * members)
   expect(received).toBe(foreign + duplicates)
   expect(crowd.peers.reduce((sum, { decoded }) => sum + decoded, 0)).toBe(received)
 })

@@ -22,7 +22,12 @@ async function playOne(seed: number, change: Partial<PlayOptions> = {}) {
   onTestFinished(() => errors.mockRestore())
   const people = 5 + (seed % 3)
   // Whoever is away carries out no step: half of the worlds do without.
-  const faults = new Set<Fault>(['reorder', 'loss', 'partition', ...(seed % 2 === 0 ? ['offline' as const] : [])])
+  const faults = new Set<Fault>([
+    'reorder',
+    'loss',
+    'partition',
+    ...(seed % 2 === 0 ? ['offline' as const] : []),
+  ])
   const { world, result } = await play({
     seed,
     people,
@@ -63,7 +68,8 @@ test('with nobody away most of the script comes about, and somebody is out in th
 })
 
 test('a peer that knows no cuts is found out', async () => {
-  const whole = Object.getOwnPropertyDescriptor(Roster.prototype, 'isBeyondCut')!.value as Roster['isBeyondCut']
+  const whole = Object.getOwnPropertyDescriptor(Roster.prototype, 'isBeyondCut')!
+    .value as Roster['isBeyondCut']
   let victim: Roster | undefined
   const spy = vi.spyOn(Roster.prototype, 'isBeyondCut').mockImplementation(function (this: Roster, entry) {
     victim ??= this
