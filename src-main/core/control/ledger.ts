@@ -5,6 +5,7 @@ import { targetOf, type UserTag } from './operation.ts'
 import { holds, Pasts, type View } from './pasts.ts'
 
 const NONE: readonly number[] = []
+const NOBODY: readonly Judged[] = []
 
 export class Ledger {
   readonly pasts = new Pasts()
@@ -91,7 +92,7 @@ export class Ledger {
 
   /** By which somebody became an owner, as far as somebody has seen. */
   successionsOf(user: UserTag, view: View): readonly Judged[] {
-    if (this.#successions.length === 0) return []
+    if (this.#successions.length === 0) return NOBODY
     return this.#successions
       .filter((number) => holds(view, number))
       .map((number) => this.judged[number]!)
