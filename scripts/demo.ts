@@ -8,31 +8,37 @@ import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import type { GroupId } from '../src-main/api/contract.ts'
+import { setTimeout } from 'node:timers/promises'
+import type { GroupId, GroupSummary, UserId } from '../src-main/api/contract.ts'
 import type { Diagnostics } from '../src-main/api/operator.ts'
 import { ensureBuilt } from './build.ts'
 import { InputError, runCommand } from './command-line.ts'
 import { checkTraces, readTrace } from './demo/check-trace.ts'
+import { scriptedPartitions } from './demo/faults.ts'
 import { MAX_LOG_SIZE_BYTES, readConversation, type Conversation } from './demo/irc-log.ts'
 import { readOptions, USAGE, type DemoOptions } from './demo/options.ts'
 import { Peer } from './demo/peer.ts'
 import { ProgressBar } from './demo/progress-bar.ts'
 import { Replay } from './demo/replay.ts'
 import { isGood, makeReport, summary } from './demo/report.ts'
+import { cutPeers, readScriptFile, type Step } from './membership-script.ts'
 
 const SAMPLE = join(import.meta.dirname, 'demo', 'sample.raw.txt')
 const MEET_TIMEOUT_MS = 60_000
+const AGREE_TIMEOUT_MS = 60_000
+const AGREE_INTERVAL_MS = 300
 
 async function main(args: string[]): Promise<number> {
   const options = readOptions(args)
   const conversation = await readLog(options)
+  const script = options.scriptFile === undefined ? [] : await readScriptFile(options.scriptFile, options.peers)
   if (!options.exit) ensureBuilt()
   const folder = await mkdtemp(join(tmpdir(), 'tapri-demo-'))
   const cluster = new Cluster(options, folder)
   const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
   let isKept = true
   try {
-    const outcome = await Promise.race([run(options, conversation, cluster), interrupted])
+    const outcome = await Promise.race([run(options, conversation, script, cluster), interrupted])
     if (typeof outcome !== 'boolean') return 130
     isKept = !outcome
     if (options.exit) return outcome ? 0 : 1
@@ -48,7 +54,12 @@ async function main(args: string[]): Promise<number> {
   }
 }
 
-async function run(options: DemoOptions, conversation: Conversation, cluster: Cluster): Promise<boolean> {
+async function run(
+  options: DemoOptions,
+  conversation: Conversation,
+  script: readonly Step[],
+  cluster: Cluster,
+): Promise<boolean> {
   const { lines } = conversation
   const name = basename(options.replay ?? 'sample', '.raw.txt')
   console.log(`Starting ${options.peers} peers …`)
@@ -63,19 +74,35 @@ async function run(options: DemoOptions, conversation: Conversation, cluster: Cl
     lines,
     peerOf: cast(conversation, options),
     speed: options.speed,
-    faults: options.faults,
+    faults: { ...options.faults, partition: [...options.faults.partition, ...scriptedPartitions(script)] },
+    script,
+    users: await cluster.users(),
     beforeKill: (peer) => cluster.noteDiagnostics(peer),
     onProgress: (progress) => bar.show(progress),
   })
   cluster.onDelivered = (peer, ids) => replay.noteDelivered(peer, ids)
+  cluster.onGroup = (peer, summary) => replay.noteGroup(peer, summary)
   cluster.lost.catch((error: unknown) => replay.fail(error))
   const result = await replay.run()
   bar.end()
   if (!result.isComplete) console.log('Nothing moved for a minute: the run is incomplete.')
+  for (const sentence of result.notDone) console.log(`Not done: ${sentence}`)
+  const membership = await cluster.agree(group)
+  if (!membership.isAgreed) console.log('The peers do not agree within a minute on who belongs to the group.')
   const traceFolder = options.traceFolder ?? join(cluster.folder, 'trace')
   await mkdir(traceFolder, { recursive: true })
   const files = await cluster.writeTraces(group, traceFolder)
-  const verdict = checkTraces(await Promise.all(files.map(readTrace)), { lines })
+  const traces = await Promise.all(files.map(readTrace))
+  const tracesOf = (peers: readonly number[]) => peers.map((peer) => traces[peer]!)
+  const cut = cutPeers(script)
+  const peerOf = cast(conversation, options)
+  const posted = lines.flatMap(({ line, nick }) =>
+    result.skipped.has(line)
+      ? []
+      : [{ line, answers: result.answered.get(line) ?? [], mayBeCut: cut.has(peerOf(nick)) }],
+  )
+  const { members, outsiders } = membership
+  const verdict = checkTraces(tracesOf(members), { lines: posted }, tracesOf(outsiders))
   for (const peer of cluster.peers) await cluster.noteDiagnostics(peer)
   const report = await makeReport({
     peers: options.peers,
@@ -84,6 +111,17 @@ async function run(options: DemoOptions, conversation: Conversation, cluster: Cl
     lines: lines.length,
     skippedLines: conversation.skipped,
     skippedAnnotations: conversation.skippedAnnotations,
+    ...(script.length > 0
+      ? {
+          membership: {
+            members,
+            out: outsiders,
+            hidden: new Set(traces.flatMap(({ end }) => end?.hidden ?? [])).size,
+            linesOfPeersOut: result.skipped.size,
+            stepsNotDone: result.notDone.length,
+          },
+        }
+      : {}),
     result,
     verdict,
     diagnostics: cluster.diagnostics,
@@ -93,7 +131,7 @@ async function run(options: DemoOptions, conversation: Conversation, cluster: Cl
   for (const violation of verdict.violations) console.log(`  ! ${violation}`)
   if (options.reportFile) await writeFile(options.reportFile, JSON.stringify(report, null, 2) + '\n')
   if (options.traceFolder) console.log(`The traces are in ${options.traceFolder}.`)
-  return isGood(report) && result.isComplete
+  return isGood(report) && result.isComplete && membership.isAgreed
 }
 
 /** The processes, and what is known about them. */
@@ -106,6 +144,7 @@ class Cluster {
   /** Rejects when a peer ended by itself. */
   readonly lost: Promise<never>
   onDelivered: (peer: number, ids: string[]) => void = () => {}
+  onGroup: (peer: number, summary: GroupSummary) => void = () => {}
   #onGroup: () => void = () => {}
 
   constructor({ peers, delayMs }: DemoOptions, folder: string) {
@@ -122,8 +161,10 @@ class Cluster {
           delayMs,
           onLost: (reason) => reject(new Error(reason)),
           onUpdate: (name, argument) => {
-            if (name === 'groupChanged') this.#onGroup()
-            else if (name === 'messagesDelivered' && 'messages' in argument)
+            if (name === 'groupChanged') {
+              this.#onGroup()
+              if ('joined' in argument) this.onGroup(i, argument)
+            } else if (name === 'messagesDelivered' && 'messages' in argument)
               this.onDelivered(
                 i,
                 argument.messages.map(({ id }) => id),
@@ -156,6 +197,38 @@ class Cluster {
       })
       if (hasMet) return id
       await Promise.race([changed, this.lost])
+    }
+  }
+
+  /** The person at each peer. */
+  async users(): Promise<UserId[]> {
+    const states = await Promise.all(this.peers.map((peer) => peer.call.getState()))
+    return states.map(({ identity }) => identity.user)
+  }
+
+  /** Waits until everybody who believes to be in knows exactly the others who do, with their roles, and all that they have. */
+  async agree(group: GroupId): Promise<{ isAgreed: boolean; members: number[]; outsiders: number[] }> {
+    const users = await this.users()
+    const signal = AbortSignal.timeout(AGREE_TIMEOUT_MS)
+    for (;;) {
+      const states = await Promise.all(this.peers.map((peer) => peer.call.getState()))
+      const isMember = states.map(({ groups }) => groups.some(({ id, joined, role }) => id === group && joined && role))
+      const members = users.flatMap((_, i) => (isMember[i] ? [i] : []))
+      const outsiders = users.flatMap((_, i) => (isMember[i] ? [] : [i]))
+      const views = await Promise.all(
+        members.map(async (i) => {
+          const { call } = this.peers[i]!
+          const { people } = await call.getPeople({ group })
+          const { delivered, pending } = await call.getDiagnostics()
+          return JSON.stringify([people.map(({ user, role }) => [user, role]).sort(), delivered, pending])
+        }),
+      )
+      const known = members.length > 0 ? (await this.peers[members[0]!]!.call.getPeople({ group })).people : []
+      const isAgreed =
+        views.every((view) => view === views[0]) &&
+        known.map(({ user }) => user).sort().join() === members.map((i) => users[i]).sort().join()
+      if (isAgreed || signal.aborted) return { isAgreed, members, outsiders }
+      await setTimeout(AGREE_INTERVAL_MS)
     }
   }
 

@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises'
 import { sodiumCrypto } from '../src-main/crypto/sodium.ts'
 import { runCommand } from './command-line.ts'
 import { ProgressBar } from './demo/progress-bar.ts'
+import { readScriptFile } from './membership-script.ts'
 import { Crowd } from './sim/crowd.ts'
 import { makeFastCrypto } from './sim/fast-crypto.ts'
 import { MAX_MESSENGERS, readOptions, USAGE, type SimOptions } from './sim/options.ts'
@@ -57,8 +58,9 @@ const cryptoOf = ({ realCrypto, seed }: SimOptions) =>
   realCrypto ? sodiumCrypto : makeFastCrypto(new Random(seed))
 
 async function playMessengers(options: SimOptions): Promise<Found> {
-  const { members, events, active, seed, faults, traceFolder, tracePeers } = options
+  const { members, events, active, seed, faults, traceFolder, tracePeers, scriptFile } = options
   const crypto = cryptoOf(options)
+  const script = scriptFile === undefined ? undefined : await readScriptFile(scriptFile, members)
   // Disks that fail are part of this world: what messengers say about them is no news.
   console.error = () => {}
   const { world, result } = await play({
@@ -69,13 +71,14 @@ async function playMessengers(options: SimOptions): Promise<Found> {
     paceMs: OFFICE_PACE_MS / 10,
     faults,
     crypto,
+    ...(script ? { script } : {}),
   })
   if (traceFolder !== undefined)
     for (const person of world.people.slice(0, tracePeers)) await world.writeTrace(person, traceFolder)
   const diagnostics = await Promise.all(
     world.people.map(({ messenger }) => messenger!.operator.getDiagnostics()),
   )
-  const { verdict, latencyMs } = result
+  const { verdict, latencyMs, done, notDone } = result
   await world.end()
   return {
     peer: 'messenger',
@@ -89,6 +92,7 @@ async function playMessengers(options: SimOptions): Promise<Found> {
     latencyMs,
     metadataBytesPerEvent: diagnostics[0]!.metadataBytes / diagnostics[0]!.delivered,
     worldHours: world.nowMs / 3_600_000,
+    ...(script ? { membership: { members: result.members, done, notDone } } : {}),
   }
 }
 
@@ -103,7 +107,7 @@ async function playEngines(options: SimOptions): Promise<Found> {
     active,
     faults,
     crypto: cryptoOf(options),
-    onProgress: (posted) => bar.show({ lines: events, posted, handedOut: posted, waiting: 0 }),
+    onProgress: (posted) => bar.show({ lines: events, posted, handedOut: posted, skipped: 0, waiting: 0 }),
   })
   const verdict = crowd.run()
   bar.end()

@@ -1,7 +1,7 @@
 /**
  * The desktop app: builds everything, starts it, stops it.
  *
- *   tapri [--data DIR] [--listen MULTIADDR]... [--no-mdns]
+ *   tapri [--data DIR] [--listen MULTIADDR]... [--no-mdns] [tapri:INVITE]
  */
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -22,6 +22,11 @@ function option(name: string): string[] {
     if (word === `--${name}`) return process.argv[i + 1] ?? []
     return word.startsWith(`--${name}=`) ? word.slice(name.length + 3) : []
   })
+}
+
+/** The link to a group among the arguments of a process: a click on it starts the app with it. */
+function linkIn(args: readonly string[]): string | undefined {
+  return args.find((word) => word.startsWith('tapri:'))
 }
 
 function die(error: unknown): never {
@@ -59,6 +64,8 @@ async function run(): Promise<void> {
         mdns: !process.argv.includes('--no-mdns'),
       })
       messenger.opened.catch(giveUp).catch(die)
+      const link = linkIn(process.argv)
+      if (link !== undefined) messenger.openLink(link)
       return messenger
     } catch (error) {
       return refusing(error)
@@ -88,6 +95,8 @@ async function run(): Promise<void> {
   app.on('window-all-closed', () => app.quit())
 
   await app.whenReady()
+  // Only an app that is installed is there again when somebody clicks.
+  if (app.isPackaged) app.setAsDefaultProtocolClient('tapri')
   Menu.setApplicationMenu(
     Menu.buildFromTemplate([
       { role: 'fileMenu' },
@@ -104,7 +113,13 @@ async function run(): Promise<void> {
     serveClient(transport, served)
   })
   openWindow(dataFolder, join(OUT, 'preload', 'preload.cjs'))
-  app.on('second-instance', () => {
+  app.on('open-url', (event, url) => {
+    event.preventDefault()
+    messenger?.openLink(url)
+  })
+  app.on('second-instance', (_, args) => {
+    const link = linkIn(args)
+    if (link !== undefined) messenger?.openLink(link)
     const [window] = BrowserWindow.getAllWindows()
     if (window?.isMinimized()) window.restore()
     window?.focus()

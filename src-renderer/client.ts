@@ -104,6 +104,7 @@ class LinkedClient implements Client {
       timelineChanged: (args) => this.#listener?.timelineChanged(args),
       peopleChanged: (args) => this.#listener?.peopleChanged(args),
       identityChanged: (identity) => this.#listener?.identityChanged(identity),
+      linkOpened: (args) => this.#listener?.linkOpened(args),
       blockedChanged: (args) => this.#listener?.blockedChanged(args),
       groupDeleted: (args) => this.#listener?.groupDeleted(args),
     }

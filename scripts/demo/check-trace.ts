@@ -26,6 +26,8 @@ const TraceEnd = v.strictObject({
   pending: Count,
   /** Devices that are proved to have written different events in one place: their chains are trees. */
   forked: v.optional(v.array(v.string())),
+  /** Delivered, and shown no longer: a removal cut them off. They are here because something that is shown depends on them. */
+  hidden: v.optional(v.array(Id)),
 })
 export type TracedEvent = v.InferOutput<typeof TracedEvent>
 export type TraceEnd = v.InferOutput<typeof TraceEnd>
@@ -40,8 +42,8 @@ export interface Trace {
 
 /** What had to be delivered. */
 export interface Expected {
-  /** Lines that were posted. */
-  lines: readonly { line: number; answers: readonly number[] }[]
+  /** Lines that were posted. mayBeCut: by somebody whom others removed meanwhile, so that it need not be there. */
+  lines: readonly { line: number; answers: readonly number[]; mayBeCut?: boolean }[]
 }
 
 export interface Verdict {
@@ -76,7 +78,15 @@ export async function readTrace(file: string): Promise<Trace> {
   return trace
 }
 
-export function checkTraces(traces: readonly Trace[], expected: Expected): Verdict {
+/**
+ * outsiders: of peers that belong to the group no longer. They stand still somewhere, and are judged for the order of what
+ * they have.
+ */
+export function checkTraces(
+  traces: readonly Trace[],
+  expected: Expected,
+  outsiders: readonly Trace[] = [],
+): Verdict {
   const violations: string[] = []
   let violationCount = 0
   const violate = (trace: Trace, sentence: string) => {
@@ -93,10 +103,15 @@ export function checkTraces(traces: readonly Trace[], expected: Expected): Verdi
     lost += checkLines(trace, expected, (sentence) => violate(trace, sentence))
     checkTimeline(trace, delivered, (sentence) => violate(trace, sentence))
   }
+  for (const trace of outsiders) {
+    const delivered = checkOrder(trace, (sentence) => violate(trace, sentence))
+    checkTimeline(trace, delivered, (sentence) => violate(trace, sentence))
+  }
   const [first] = traces
   const isSame = (of: (trace: Trace) => unknown) =>
     traces.every((trace) => trace.end && JSON.stringify(of(trace)) === JSON.stringify(of(first!)))
   if (!isSame(({ end }) => end?.roster)) violate(first!, 'the rosters of the peers differ')
+  if (!isSame(({ end }) => end?.hidden?.toSorted())) violate(first!, 'the peers hide different events')
   return {
     violations,
     violationCount,
@@ -145,9 +160,9 @@ function checkLines(trace: Trace, { lines }: Expected, violate: (sentence: strin
     place.set(line, n)
   }
   let missing = 0
-  for (const { line, answers } of lines) {
+  for (const { line, answers, mayBeCut = false } of lines) {
     const at = place.get(line)
-    if (at === undefined) missing++
+    if (at === undefined) missing += mayBeCut ? 0 : 1
     else
       for (const answer of answers)
         if (!(place.get(answer)! < at))
@@ -164,6 +179,7 @@ function checkTimeline(
 ): void {
   if (!end) return
   const shown = new Map(end.timeline.map((id, place) => [id, place]))
+  const hidden = new Set(end.hidden)
   if (shown.size !== end.timeline.length) violate('the timeline shows an event twice')
   for (const [id, place] of shown) {
     const event = delivered.get(id)
@@ -172,6 +188,11 @@ function checkTimeline(
       if ((shown.get(dep) ?? -1) > place)
         violate(`the timeline shows ${id} before ${dep}, which it depends on`)
   }
+  for (const id of hidden) {
+    if (!delivered.has(id)) violate(`${id} is said to be hidden, and was not delivered`)
+    if (shown.has(id)) violate(`the timeline shows ${id}, which is hidden`)
+  }
   for (const { id, line } of delivered.values())
-    if (line !== undefined && !shown.has(id)) violate(`the timeline does not show line ${line}`)
+    if (line !== undefined && !shown.has(id) && !hidden.has(id))
+      violate(`the timeline does not show line ${line}`)
 }

@@ -1,3 +1,5 @@
+import { areTogether, type Step } from '../membership-script.ts'
+
 /** What goes wrong in a run, as functions of how much of the replay has been handed out (0 to 1). */
 export interface Span {
   from: number
@@ -16,6 +18,15 @@ export interface Faults {
 /** As a fraction of the replay. */
 export const RESTART_AFTER = 0.1
 
+/** Partitions that a script's divisions and healings come to; each lasts until the next of them. */
+export function scriptedPartitions(steps: readonly Step[]): Faults['partition'] {
+  const turns = steps.filter(({ act }) => act === 'divide' || act === 'heal')
+  return turns.flatMap((step, i) => {
+    const to = turns[i + 1]?.at ?? Infinity
+    return step.act === 'divide' ? [{ sides: step.sides, from: step.at, to }] : []
+  })
+}
+
 /** Peers that a peer can reach at that place of the replay. */
 export function reachableFrom(
   peer: number,
@@ -26,13 +37,12 @@ export function reachableFrom(
   const isIn = ({ from, to }: Span) => from <= at && at < to
   const offlineNow = new Set(offline.filter(isIn).map((fault) => fault.peer))
   const partitionsNow = partition.filter(isIn)
-  const sideOf = (sides: number[][], one: number) => sides.findIndex((side) => side.includes(one))
   if (offlineNow.has(peer)) return []
   return Array.from({ length: peers }, (_, other) => other).filter(
     (other) =>
       other !== peer &&
       !offlineNow.has(other) &&
-      partitionsNow.every(({ sides }) => sideOf(sides, other) === sideOf(sides, peer)),
+      partitionsNow.every(({ sides }) => areTogether(sides, other, peer)),
   )
 }
 

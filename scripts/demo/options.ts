@@ -11,6 +11,8 @@ export interface DemoOptions {
   /** Times real time; Infinity: as fast as it goes. */
   speed: number
   faults: Faults
+  /** A membership script. */
+  scriptFile: string | undefined
   delayMs: number
   seed: number
   traceFolder: string | undefined
@@ -27,6 +29,10 @@ export const USAGE = `npm run demo -- [options]
   --offline PEER:FROM-TO      that peer's network is down; FROM and TO are fractions of the replay
   --kill PEER@AT              that peer's process is killed there, and started again later
   --partition A,B/C@FROM-TO   the sides do not reach each other
+  --script FILE               who adds, removes and promotes whom, and when: one step a line, AT WHO ACT [WHOM] [ROLE].
+                              AT is a fraction of the replay, WHO and WHOM are peers. Acts: role, add (with a role:
+                              owner, admin, member, reader), remove, ban, transfer, successor, leave, succeed; divide
+                              A,B/C and heal have no WHO. # begins a comment. A peer that is out does not post
   --delay MS                  everything arrives that much later
   --seed S                    who speaks through which peer
   --trace DIR                 write what every peer delivered, in order
@@ -51,6 +57,7 @@ export function readOptions(args: string[]): DemoOptions {
         offline: { type: 'string', multiple: true, default: [] },
         kill: { type: 'string', multiple: true, default: [] },
         partition: { type: 'string', multiple: true, default: [] },
+        script: { type: 'string' },
         delay: { type: 'string', default: '0' },
         seed: { type: 'string', default: '1' },
         trace: { type: 'string' },
@@ -82,6 +89,7 @@ export function readOptions(args: string[]): DemoOptions {
         return { sides: readSides(sides!, peer), ...readSpan('--partition', span!) }
       }),
     },
+    scriptFile: values.script,
     delayMs: whole('--delay', values.delay, 0, 60_000),
     seed: whole('--seed', values.seed, 0, Number.MAX_SAFE_INTEGER),
     traceFolder: values.trace,

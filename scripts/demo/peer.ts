@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { WebSocket } from 'ws'
 import { COMMAND_NAMES, UPDATE_NAMES, type Commands, type Updates } from '../../src-main/api/contract.ts'
+import { AppError } from '../../src-main/api/errors.ts'
 import { OPERATOR_COMMAND_NAMES, type OperatorCommands } from '../../src-main/api/operator.ts'
 import { connectRpc } from '../../src-main/api/rpc.ts'
 import { MAX_FRAME_BYTES, type Transport } from '../../src-main/api/transport.ts'
@@ -138,7 +139,8 @@ export class Peer {
       local: updates,
       localNames: UPDATE_NAMES,
       onProblem: (problem) => {
-        if (!this.#isEnding) onLost(`${name}: ${String(problem)}`)
+        // What a command fails with, whoever called it is told.
+        if (!this.#isEnding && !(problem instanceof AppError)) onLost(`${name}: ${String(problem)}`)
       },
     })
     socket.once('close', () => {

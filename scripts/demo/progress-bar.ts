@@ -31,9 +31,9 @@ export class ProgressBar {
   }
 }
 
-function draw({ lines, posted, waiting }: Progress): string {
+function draw({ lines, posted, skipped, waiting }: Progress): string {
   const full = Math.round((posted / lines) * WIDTH)
   const percent = String(Math.floor((posted / lines) * 100)).padStart(3)
-  const suffix = waiting > 0 ? `, ${waiting} waiting` : ''
+  const suffix = (skipped > 0 ? `, ${skipped} skipped` : '') + (waiting > 0 ? `, ${waiting} waiting` : '')
   return `[${'#'.repeat(full)}${'.'.repeat(WIDTH - full)}] ${percent} %  ${posted} of ${lines} posted${suffix}`
 }

@@ -3,7 +3,9 @@
  * bound to. A speaker posts one line after the other, and an answer only after the peer has delivered what it answers.
  * Faults go by how much has been handed out, so a line that waits never holds them up.
  */
-import type { GroupId } from '../../src-main/api/contract.ts'
+import type { GroupId, GroupSummary, UserId } from '../../src-main/api/contract.ts'
+import { AppError } from '../../src-main/api/errors.ts'
+import { carryOut, cutPeers, EXPECTED_PROBLEMS, stepText, type Step } from '../membership-script.ts'
 import type { Line } from './irc-log.ts'
 import { isKilled, reachableFrom, type Faults } from './faults.ts'
 import type { Peer } from './peer.ts'
@@ -17,6 +19,10 @@ export interface ReplayOptions {
   /** Times real time; Infinity: as fast as it goes. */
   speed: number
   faults: Faults
+  /** What happens to the membership meanwhile. */
+  script: readonly Step[]
+  /** The person at each peer. */
+  users: readonly UserId[]
   /** The last look at a process. */
   beforeKill(peer: Peer): Promise<void>
   onProgress(progress: Progress): void
@@ -26,6 +32,8 @@ export interface Progress {
   lines: number
   handedOut: number
   posted: number
+  /** Lines of peers that were out. */
+  skipped: number
   /** Lines that wait for their peer, or for what they answer. */
   waiting: number
 }
@@ -34,8 +42,14 @@ export interface ReplayResult {
   wallMs: number
   /** Lines whose post had succeeded and that their own peer did not have after it was killed. */
   lostAfterKill: number
-  /** Everything was posted and everybody had delivered it. */
+  /** Everything was posted and everybody who belongs to the group in the end had delivered it. */
   isComplete: boolean
+  /** Lines that nobody posted, because their peer was out of the group or might only read. */
+  skipped: ReadonlySet<number>
+  /** Of each posted line those that it answers and that its peer had when it was posted. */
+  answered: ReadonlyMap<number, readonly number[]>
+  /** Steps of the script that could not be done, with the reason. */
+  notDone: string[]
   replies: number
   /** Post called to delivered elsewhere, where no fault came between; sorted. */
   deliveriesMs: number[]
@@ -55,6 +69,9 @@ interface PeerState {
   delivered: Map<string, Moment>
   /** Its last start or end. */
   change: Promise<void>
+  /** Belongs to the group, and may write, as far as it knows. */
+  isMember: boolean
+  mayWrite: boolean
 }
 
 interface Moment {
@@ -83,6 +100,12 @@ export class Replay {
   readonly #failure = Promise.withResolvers<never>()
   /** Notices are waited for, and not answered: a quote of one says nothing. */
   readonly #notices: ReadonlySet<number>
+  readonly #skipped = new Set<number>()
+  readonly #notDone: string[] = []
+  readonly #answered = new Map<number, readonly number[]>()
+  /** Peers whose messages somebody may have cut off: not everybody need have them. */
+  readonly #cutPeers: ReadonlySet<number>
+  #nextStep = 0
   #at = 0
   #epoch = 0
   #faultState = ''
@@ -100,7 +123,10 @@ export class Replay {
       isReady: true,
       delivered: new Map(),
       change: Promise.resolve(),
+      isMember: true,
+      mayWrite: true,
     }))
+    this.#cutPeers = cutPeers(options.script)
   }
 
   /** A peer's window was told that these were delivered. */
@@ -115,6 +141,16 @@ export class Replay {
     this.#note()
   }
 
+  /** A peer's window was told what has become of the group. */
+  noteGroup(peer: number, summary: GroupSummary): void {
+    if (summary.id !== this.#options.group) return
+    const state = this.#states[peer]!
+    state.isMember = summary.joined && summary.role !== undefined
+    state.mayWrite = state.isMember && summary.role !== 'reader'
+    this.#note()
+    for (const speaker of this.#speakers.values()) if (speaker.peer === peer) this.#advance(speaker)
+  }
+
   /** Ends the run with an error. */
   fail(reason: unknown): void {
     this.#failure.reject(reason instanceof Error ? reason : new Error(String(reason)))
@@ -124,22 +160,53 @@ export class Replay {
     const startMs = performance.now()
     const isComplete = await Promise.race([this.#play(startMs), this.#failure.promise])
     const wallMs = performance.now() - startMs
-    return { wallMs, isComplete, lostAfterKill: this.#lostAfterKill, ...this.#measure() }
+    return {
+      ...{ wallMs, isComplete, lostAfterKill: this.#lostAfterKill },
+      ...{ skipped: this.#skipped, answered: this.#answered, notDone: this.#notDone },
+      ...this.#measure(),
+    }
   }
 
   async #play(startMs: number): Promise<boolean> {
     const { lines, speed } = this.#options
     const dueMs = schedule(lines, speed)
     for (const [i, line] of lines.entries()) {
-      await this.#setFaults(i / lines.length)
+      await this.#reach(i / lines.length)
       const waitMs = startMs + dueMs[i]! - performance.now()
       if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
       while (this.#inFlight >= MAX_IN_FLIGHT) await this.#changed.promise
       this.#handOut(line)
     }
-    await this.#setFaults(1)
+    await this.#reach(1)
     await this.#setFaults(Infinity)
+    for (const speaker of this.#speakers.values()) this.#advance(speaker)
     return this.#settled()
+  }
+
+  /** Everything that is due at that place, in that order. */
+  async #reach(at: number): Promise<void> {
+    const { script } = this.#options
+    for (let step = script[this.#nextStep]; step && step.at <= at; step = script[++this.#nextStep]) {
+      await this.#setFaults(step.at)
+      const problem = await this.#carryOut(step)
+      if (problem !== undefined) this.#notDone.push(`Row ${step.row} (${stepText(step)}): ${problem}`)
+    }
+    await this.#setFaults(at)
+  }
+
+  async #carryOut(step: Step): Promise<string | undefined> {
+    const { peers, group, users } = this.#options
+    if (step.act === 'divide' || step.act === 'heal') return undefined
+    if (step.act === 'defy') return 'only a simulated peer writes by hand.'
+    const peer = peers[step.who]!
+    if (!peer.isRunning || !this.#states[step.who]!.isReady) return 'is switched off.'
+    try {
+      await carryOut(step, peer.call, group, (whom) => users[whom]!)
+      return undefined
+    } catch (error) {
+      if (error instanceof AppError && EXPECTED_PROBLEMS.includes(error.code)) return error.message
+      throw error
+    }
   }
 
   #handOut(line: Line): void {
@@ -160,8 +227,11 @@ export class Replay {
     const [line] = speaker.queue
     const state = this.#states[speaker.peer]!
     if (!line || speaker.isPosting || !state.isReady) return
+    if (!state.mayWrite) return this.#skip(speaker, line)
     const missing = line.answers.find((target) => {
+      if (this.#skipped.has(target)) return false
       const posted = this.#posted.get(target)
+      if (posted && this.#mayNeverCome(posted)) return false
       return !posted || !state.delivered.has(posted.id)
     })
     if (missing !== undefined) {
@@ -172,10 +242,25 @@ export class Replay {
     void this.#post(speaker, line).catch((error: unknown) => this.fail(error))
   }
 
+  /** A removal may have cut it off. While its peer is in, it is waited for as long as anything goes on. */
+  #mayNeverCome({ peer }: Posted): boolean {
+    return this.#cutPeers.has(peer) && (!this.#states[peer]!.isMember || this.#at === Infinity)
+  }
+
+  #skip(speaker: Speaker, line: Line): void {
+    speaker.queue.shift()
+    this.#skipped.add(line.line)
+    this.#wake(line.line)
+    this.#advance(speaker)
+  }
+
   async #post(speaker: Speaker, line: Line): Promise<void> {
     const { peers, group } = this.#options
     const state = this.#states[speaker.peer]!
-    const target = line.answers.findLast((answered) => !this.#notices.has(answered))
+    const answered = line.answers.filter((answer) => state.delivered.has(this.#posted.get(answer)?.id ?? ''))
+    this.#answered.set(line.line, answered)
+    const target = answered.findLast((answer) => !this.#notices.has(answer))
+    let isOut = false
     const moment = { atMs: performance.now(), epoch: this.#epoch }
     speaker.isPosting = true
     this.#inFlight++
@@ -190,14 +275,18 @@ export class Replay {
       })
       if (!this.#posted.has(line.line)) this.#settle(line.line, { id, peer: speaker.peer, ...moment })
     } catch (error) {
+      isOut = error instanceof AppError && error.code === 'NOT_ALLOWED'
       // Killed in the middle of it: recover() finds out whether it was written.
-      if (state.isReady) throw error
+      if (state.isReady && !isOut) throw error
     } finally {
       speaker.isPosting = false
       this.#inFlight--
     }
-    if (this.#posted.has(line.line)) speaker.queue.shift()
-    this.#advance(speaker)
+    if (isOut) this.#skip(speaker, line)
+    else {
+      if (this.#posted.has(line.line)) speaker.queue.shift()
+      this.#advance(speaker)
+    }
     this.#note()
   }
 
@@ -254,6 +343,7 @@ export class Replay {
     await peers[i]!.start()
     await this.#applyReach(i)
     const { lines } = await peers[i]!.call.getLines({ group })
+    for (const summary of (await peers[i]!.call.getState()).groups) this.noteGroup(i, summary)
     const kept = new Set(lines.map(([line]) => line))
     for (const [line, { peer }] of this.#posted) if (peer === i && !kept.has(line)) this.#lostAfterKill++
     const moment = { atMs: performance.now(), epoch: -1 }
@@ -298,17 +388,20 @@ export class Replay {
   }
 
   #isSettled(): boolean {
-    if (this.#posted.size < this.#options.lines.length) return false
-    const ids = [...this.#lineOf.keys()]
-    return this.#states.every(({ isReady, delivered }) => isReady && ids.every((id) => delivered.has(id)))
+    if (this.#posted.size + this.#skipped.size < this.#options.lines.length) return false
+    const ids = [...this.#posted.values()].flatMap(({ id, peer }) => (this.#cutPeers.has(peer) ? [] : [id]))
+    return this.#states.every(
+      ({ isReady, isMember, delivered }) => isReady && (!isMember || ids.every((id) => delivered.has(id))),
+    )
   }
 
   #note(): void {
     const { lines, onProgress } = this.#options
     this.#changedMs = performance.now()
     this.#pulse()
-    const [handedOut, posted] = [this.#handedOut, this.#posted.size]
-    onProgress({ lines: lines.length, handedOut, posted, waiting: handedOut - posted - this.#inFlight })
+    const [handedOut, posted, skipped] = [this.#handedOut, this.#posted.size, this.#skipped.size]
+    const waiting = handedOut - posted - skipped - this.#inFlight
+    onProgress({ lines: lines.length, handedOut, posted, skipped, waiting })
   }
 
   #pulse(): void {

@@ -13,6 +13,8 @@ export interface Report {
   lines: number
   skippedLines: number
   skippedAnnotations: number
+  /** With a script. */
+  membership?: Membership
   /** Different events, those that founded and joined the group included. */
   events: number
   replies: number
@@ -40,6 +42,18 @@ export interface Report {
   rejected: Record<string, number>
 }
 
+/** What has become of the group. */
+export interface Membership {
+  /** Peers that belong to it in the end, and those that do not. */
+  members: number[]
+  out: number[]
+  /** Events that a removal cut off, and that are kept because something depends on them. */
+  hidden: number
+  /** Not posted: their peer was out, or might only read. */
+  linesOfPeersOut: number
+  stepsNotDone: number
+}
+
 export interface ReportInput {
   peers: number
   replay: string
@@ -47,6 +61,7 @@ export interface ReportInput {
   lines: number
   skippedLines: number
   skippedAnnotations: number
+  membership?: Membership
   result: ReplayResult
   verdict: Verdict
   /** Of every process that ran, those that were killed included. */
@@ -98,6 +113,7 @@ export function isGood({ violations, lost, identicalTimelines, pending }: Report
 
 /** For people. */
 export function summary(report: Report): string {
+  const { membership } = report
   const number = (value: number) => value.toLocaleString('en')
   const bytes = (value: number) => `${(value / 1024 / 1024).toFixed(2)} MiB`
   const rows = [
@@ -109,6 +125,13 @@ export function summary(report: Report): string {
       'skipped lines',
       `${number(report.skippedLines)} (and ${number(report.skippedAnnotations)} annotations)`,
     ],
+    ...(membership
+      ? [
+          ['members', `${membership.members.join(', ')}; out: ${membership.out.join(', ') || 'nobody'}`],
+          ['lines of peers out', number(membership.linesOfPeersOut)],
+          ['hidden by removals', `${number(membership.hidden)} that something depends on`],
+        ]
+      : []),
     ['order violations', number(report.violations)],
     ['lost', number(report.lost)],
     ['still waiting', number(report.pending)],

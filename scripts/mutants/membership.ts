@@ -7,6 +7,9 @@ const ROLES = 'src-main/core/control/roles.ts'
 const STANDING = 'src-main/core/control/standing.ts'
 const VERDICTS = 'src-main/core/control/verdicts.ts'
 const RESOLVER = 'src-main/core/control/resolver.ts'
+const MEMBERS = 'src-main/core/members.ts'
+const FORK = 'src-main/core/fork.ts'
+const ENGINE = 'src-main/core/engine.ts'
 const LEDGER = 'src-main/core/control/ledger.ts'
 const CONFLICTS = 'src-main/core/control/conflicts.ts'
 const AUDIT = 'src-main/core/control/audit.ts'
@@ -63,14 +66,14 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
   {
     name: 'R3: cuts reach what was done with a higher role',
     file: CUTS,
-    find: 'rank(done) <= rank(revocation) && (!isSeen',
+    find: 'role <= revokingRole && (!isSeen',
     replace: '(!isSeen',
   },
   {
     name: 'R3: the founding can be cancelled',
     file: CUTS,
-    find: "if (change.kind === 'create' || (done",
-    replace: "if ((change.kind as string) === '' || (done",
+    find: "if (change.kind === 'create') return false\n  const isSeen",
+    replace: 'const isSeen',
   },
   {
     name: 'R3: leaving is cancelled',
@@ -105,8 +108,8 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
   {
     name: 'R4: whoever came first takes precedence',
     file: CUTS,
-    find: 'rank(b) - rank(a) || reach(a) - reach(b) || a.depth - b.depth',
-    replace: 'a.depth - b.depth',
+    find: 'role === revokingRole && !isSubject',
+    replace: 'role >= 0 && !isSubject',
   },
   {
     name: 'R4: of equals the later one takes precedence',
@@ -117,8 +120,8 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
   {
     name: 'R4: revocations come before the removal of the device',
     file: CUTS,
-    find: 'rank(b) - rank(a) || reach(a) - reach(b) ||',
-    replace: 'rank(b) - rank(a) ||',
+    find: 'return reach(a) - reach(b) || a.depth',
+    replace: 'return a.depth',
   },
   {
     name: 'R4: revocations are considered as they come',
@@ -126,6 +129,24 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
     find: 'revocations.toSorted((a, b) => precedence(judged[a]!, judged[b]!))',
     replace:
       'judged.length > 0 ? [...revocations] : [...revocations].sort((a, b) => precedence(judged[a]!, judged[b]!))',
+  },
+  {
+    name: 'R4: a succession that does not hold lends its role',
+    file: CUTS,
+    find: 'return Math.min(rank(one), ...roles)',
+    replace: 'return Math.max(rank(one), ...roles)',
+  },
+  {
+    name: 'R4: an admin takes back that somebody became an owner',
+    file: CUTS,
+    find: "judged.operation.change.kind === 'succeed' ? ROLE.owner",
+    replace: "judged.operation.change.kind === 'succeed' ? ROLE.reader",
+  },
+  {
+    name: 'R4: the removal of a device comes before that of its person',
+    file: CUTS,
+    find: 'role === revokingRole && !isSubject(done, revocation)',
+    replace: 'role === revokingRole',
   },
   {
     name: 'R5: an addition wins',
@@ -320,10 +341,10 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
     replace: '!whole.blunted.has(number)',
   },
   {
-    name: 'version: does not grow when something is restored or cancelled',
+    name: 'version: does not grow when somebody is removed',
     file: RESOLVER,
     find: 'if (isOtherwise || (judged',
-    replace: 'if ((isOtherwise && id === parents[0]) || (judged',
+    replace: 'if (isOtherwise && (judged',
   },
   {
     name: 'version: grows by whatever comes',
@@ -360,5 +381,67 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
     file: AUDIT,
     find: 'return one.timeMs - other.timeMs || one.depth - other.depth || (a.id < b.id ? -1 : 1)',
     replace: 'return one === other ? 1 : 0',
+  },
+  {
+    name: 'R8: what comes to nothing is not taken',
+    file: MEMBERS,
+    find: 'const role = this.#all.roleAt(operation.parents, operation.author, tag)',
+    replace:
+      "if (!this.#all.wouldAllow(operation)) return { reason: 'not-a-member' }\n" +
+      '    const role = this.#all.roleAt(operation.parents, operation.author, tag)',
+  },
+  {
+    name: 'R9: a proof of a fork hides nothing',
+    file: FORK,
+    find: 'return !this.#forked.has(entry.tag) && !this.#cutOff.has(entry)',
+    replace: 'return !this.#cutOff.has(entry)',
+  },
+  {
+    name: 'R9: the roster counts whatever a forked device wrote',
+    file: FORK,
+    find: 'return !this.#forked.has(entry.tag) || this.#acknowledged.has(entry)',
+    replace: 'return !this.#forked.has(entry.tag) || entry.n > 0',
+  },
+  {
+    name: 'cuts: messages beyond one stay',
+    file: MEMBERS,
+    find: 'return this.#shown.isBeyondCut({ user, device: tag, seq, heads: seen?.heads ?? [] })',
+    replace: 'return seq > 1_000_000',
+  },
+  {
+    name: 'cuts: what comes after a removal is not held against it',
+    file: FORK,
+    find: 'if (!this.#isBeyondCut(entry)) return\n',
+    replace: 'if (entry.seq < 1_000_000) return\n',
+  },
+  {
+    name: 'cuts: what came before a removal is not held against it',
+    file: ENGINE,
+    find: 'const { hidden, shown } = forks.judgeAgain(this.roster.cutDevices())',
+    replace: 'const { hidden, shown } = forks.judgeAgain([])',
+  },
+  {
+    name: 'cuts: a message beyond one is shown where somebody answered it',
+    file: FORK,
+    find: 'return this.isKept(entry) && !this.#cutOff.has(entry)',
+    replace: 'return this.isKept(entry)',
+  },
+  {
+    name: 'cuts: what somebody answered is not kept when it lies beyond one',
+    file: FORK,
+    find: 'return this.stands(entry) || this.#acknowledged.has(entry)',
+    replace: 'return this.stands(entry) || (this.#acknowledged.has(entry) && !this.#cutOff.has(entry))',
+  },
+  {
+    name: 'removed: nobody is told what led to it',
+    file: 'src-main/messenger/admission.ts',
+    find: 'return id === removal || this.#log.engine.roster.isBefore(id, removal)',
+    replace: 'return id === removal',
+  },
+  {
+    name: 'removed: whoever was may ask for everything',
+    file: 'src-main/messenger/admission.ts',
+    find: "if (removal === undefined || chainOf(kind) !== 'c') return false\n",
+    replace: 'if (removal !== undefined) return true\n',
   },
 ]

@@ -95,8 +95,8 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'what was hidden stays hidden when somebody turns out to depend on it',
     file: FORK,
-    find: 'shown.push(next)\n      stack.push(...next.parents)',
-    replace: 'shown.push(next)',
+    find: 'acknowledged.push(next)\n      stack.push(...next.parents)',
+    replace: 'acknowledged.push(next)',
   },
   {
     name: 'digests overlook the control chain',
@@ -113,8 +113,8 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'sync leaves out the first missing event',
     file: DIFFERENCE,
-    find: 'append(difference[chain], entries, length)',
-    replace: 'append(difference[chain], entries, length > 0 ? length + 1 : 0)',
+    find: 'append(difference[chain], entries, length, forks)',
+    replace: 'append(difference[chain], entries, length > 0 ? length + 1 : 0, forks)',
   },
   {
     name: 'sync sends the latest first',
@@ -143,8 +143,8 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'whoever asks is a member',
     file: 'src-main/core/members.ts',
-    find: 'this.#verify(body.proof, statement, this.#created.inviteKey)',
-    replace: 'this.#verify !== undefined',
+    find: 'this.#verify(proof, proofStatement(this.#group, invite, credentials), inviteKey)',
+    replace: 'proof.length > 0',
   },
   {
     name: 'clocks lag one behind',

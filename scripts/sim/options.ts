@@ -13,6 +13,8 @@ export interface SimOptions {
   faults: Faults
   /** Ed25519 and SHA-256 instead of their fast stand-ins. */
   realCrypto: boolean
+  /** A membership script. */
+  scriptFile: string | undefined
   traceFolder: string | undefined
   tracePeers: number
   reportFile: string | undefined
@@ -35,6 +37,10 @@ export const USAGE = `npm run sim -- [options]
   --faults all|none|LIST
                         of ${FAULTS.join(', ')}
   --real-crypto         SHA-256 and Ed25519 instead of fast stand-ins
+  --script FILE         who adds, removes and promotes whom, and when: one step a line, AT WHO ACT [WHOM] [ROLE]; AT is
+                        the share of the events that have been written, WHO and WHOM are members from 0. Up to
+                        ${MAX_MESSENGERS} members. Acts: role, add (with a role), remove, ban, transfer, successor,
+                        leave, succeed, defy; divide A,B/C and heal have no WHO. # begins a comment
   --trace DIR           write what peers delivered, in order
   --trace-peers 5       so many peers
   --report FILE         write the summary as JSON`
@@ -53,6 +59,7 @@ export function readOptions(args: string[]): SimOptions {
         seed: { type: 'string', default: '42' },
         faults: { type: 'string', default: 'all' },
         'real-crypto': { type: 'boolean', default: false },
+        script: { type: 'string' },
         trace: { type: 'string' },
         'trace-peers': { type: 'string', default: '5' },
         report: { type: 'string' },
@@ -65,6 +72,8 @@ export function readOptions(args: string[]): SimOptions {
   const least = Math.min(members, MAX_MESSENGERS + 1)
   const usual = members > MAX_ONLINE_BY_DEFAULT ? ONLINE_OF_MANY : members
   const online = values.online === undefined ? usual : whole('--online', values.online, least, members)
+  if (values.script !== undefined && members > MAX_MESSENGERS)
+    throw new UsageError(`--script is for groups of up to ${MAX_MESSENGERS} members.`)
   return {
     members,
     online,
@@ -73,6 +82,7 @@ export function readOptions(args: string[]): SimOptions {
     seed: whole('--seed', values.seed, 0, 0xffff_ffff),
     faults: readFaults(values.faults),
     realCrypto: values['real-crypto'],
+    scriptFile: values.script,
     traceFolder: values.trace,
     tracePeers: Math.min(online, whole('--trace-peers', values['trace-peers'], 1, 10_000)),
     reportFile: values.report,

@@ -3,6 +3,8 @@ import type { EventId } from '../../src-main/api/contract.ts'
 import { AppError } from '../../src-main/api/errors.ts'
 import type { Crypto } from '../../src-main/crypto/crypto.ts'
 import type { Verdict } from '../demo/check-trace.ts'
+import { cutPeers, type Step } from '../membership-script.ts'
+import { Director } from './director.ts'
 import { DUPLICATE_PROBABILITY, MAX_SKEW_MS, type Faults } from './faults.ts'
 import { Histogram } from './histogram.ts'
 import { officeWorkload, type Post } from './workload.ts'
@@ -17,6 +19,8 @@ export interface PlayOptions {
   paceMs: number
   faults: Faults
   crypto: Crypto
+  /** What happens to the membership; AT is the share of the events that have been written. */
+  script?: readonly Step[]
 }
 
 const LOSS_PROBABILITY = 0.2
@@ -25,17 +29,23 @@ const TROUBLE_PROBABILITY = 0.2
 /** What can never be delivered waits for ten minutes. */
 const SETTLING_MS = 15 * 60_000
 const MISDEED_PROBABILITY = 0.3
+const DEFIANCE_PROBABILITY = 0.3
 
 export interface PlayResult {
   verdict: Verdict & { missing: EventId[] }
   /** Messages and reactions that were written without an error. */
   written: number
+  /** Steps of the script that were carried out, and those that were not, with the reason. */
+  done: number
+  notDone: string[]
+  /** Who belongs to the group in the end, by number. */
+  members: number[]
   latencyMs: { p50: number; p99: number }
 }
 
 /** Plays, mends everything and waits until nothing is missing anywhere. The world is left on, for whoever looks on. */
 export async function play(options: PlayOptions): Promise<{ world: World; result: PlayResult }> {
-  const { seed, people, events, active, paceMs, faults, crypto } = options
+  const { seed, people, events, active, paceMs, faults, crypto, script = [] } = options
   const world = new World({
     seed,
     people,
@@ -58,33 +68,44 @@ export async function play(options: PlayOptions): Promise<{ world: World; result
     }
   }
   const posted: EventId[] = []
+  const director = new Director(world, script)
+  const cut = cutPeers(script)
   let written = 0
+  let handedOut = 0
   for (const post of officeWorkload({ seed, members: people, events, active, paceMs })) {
     await world.run(Math.max(0, post.atMs - world.nowMs))
+    await director.reach(handedOut++ / events)
     if (random.chance(TROUBLE_PROBABILITY)) await disturb(world, faults)
-    const honest = world.people.filter(({ misdeed }) => !misdeed)
-    const present = honest.filter(({ messenger }) => messenger)
+    const honest = world.people.filter(({ misdeed, isDefiant }) => !misdeed && !isDefiant)
+    const present = await director.writersOf(honest.filter(({ messenger }) => messenger))
     const author = present[post.author % present.length]
     if (author) {
       const atMs = world.nowMs
       const id = await write(world, author, post)
       if (id !== 'failed') written++
       if (id !== 'failed' && id !== undefined) {
-        posted.push(id)
+        if (!cut.has(author.index)) posted.push(id)
         postedMs.set(id, atMs)
       }
     }
     for (const person of world.people)
       if (person.misdeed && person.messenger && random.chance(MISDEED_PROBABILITY)) person.misbehave()
+    for (const person of world.people)
+      if (person.isDefiant && person.messenger && random.chance(DEFIANCE_PROBABILITY)) await person.defy()
   }
+  await director.reach(1)
   for (const person of world.people) {
     if (person.hasFailed()) person.pullThePlug()
     if (!person.messenger) await world.switchOn(person)
   }
   await world.divide([world.people])
-  await world.runUntil(() => world.isQuiet(), SETTLING_MS)
+  await world.divide([world.people], 'script')
+  await world.runUntil(async () => (await world.isQuiet()) && (await world.isRosterSettled()), SETTLING_MS)
   const latencyMs = { p50: latency.percentile(0.5), p99: latency.percentile(0.99) }
-  return { world, result: { verdict: await world.verdict(posted), written, latencyMs } }
+  const members = (await world.members()).map(({ index }) => index)
+  const { done, notDone } = director
+  const verdict = await world.verdict(posted)
+  return { world, result: { verdict, written, latencyMs, done, notDone, members } }
 }
 
 /** Returns the id of a message; a disk that fails ends the process, as a person would. */
@@ -104,7 +125,10 @@ async function write(
     const { id } = await commands.post({ group, text, replyTo: target })
     return id
   } catch (error) {
-    if (!(error instanceof AppError) || error.code !== 'STORE_FAILED') throw error
+    if (!(error instanceof AppError)) throw error
+    // Somebody removed them a moment ago.
+    if (error.code === 'NOT_ALLOWED') return 'failed'
+    if (error.code !== 'STORE_FAILED') throw error
     person.pullThePlug()
     return 'failed'
   }

@@ -30,6 +30,8 @@ export interface Report {
   peakRssBytes: number
   wallMs: number
   worldHours: number
+  /** With a script: who belongs to the group in the end, and how many steps came about; of the others, why not. */
+  membership?: { members: number[]; done: number; notDone: string[] }
   /** Of worlds of engines. */
   engine?: CrowdFigures
 }
@@ -40,7 +42,7 @@ export function isGood({ violations, lost, identicalTimelines, pending }: Report
 
 export function summary(report: Report): string {
   const { violations, lost, identicalTimelines, pending, violationSentences } = report
-  const { members, online, latencyMs, unorderedLatencyMs, latencyRatio, engine } = report
+  const { members, online, latencyMs, unorderedLatencyMs, latencyRatio, engine, membership } = report
   const isLarger = latencyRatio
     ? ` (${latencyRatio.p50.toFixed(3)} and ${latencyRatio.p99.toFixed(3)} times)`
     : ''
@@ -61,6 +63,13 @@ export function summary(report: Report): string {
       ? [
           `${Object.values(engine.sessions).reduce((a, b) => a + b)} sync sessions, ${engine.crashes} crashes,` +
             ` ${engine.forked} devices forked`,
+        ]
+      : []),
+    ...(membership
+      ? [
+          `${membership.done} steps of the script, ${membership.notDone.length} that could not be done; ` +
+            `members in the end: ${membership.members.join(', ')}`,
+          ...membership.notDone.map((sentence) => `  ${sentence}`),
         ]
       : []),
     ...violationSentences.map((sentence) => `  ${sentence}`),

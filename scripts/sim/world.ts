@@ -6,7 +6,7 @@ import { rm, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import type { EventId, Message } from '../../src-main/api/contract.ts'
+import type { EventId, Message, UserId } from '../../src-main/api/contract.ts'
 import { AppError } from '../../src-main/api/errors.ts'
 import { encodeBatch } from '../../src-main/core/batch.ts'
 import { chainOf, decodeEvent, deviceTag } from '../../src-main/core/event.ts'
@@ -18,7 +18,7 @@ import { createMemoryNetwork, MemoryHub, type Parcel } from '../../src-main/netw
 import { eventRange } from '../../src-main/storage/keys.ts'
 import { openMemoryStorage, type MemoryDisk } from '../../src-main/storage/memory.ts'
 import type { Storage } from '../../src-main/storage/storage.ts'
-import { checkTraces, readTrace, type Verdict } from '../demo/check-trace.ts'
+import { checkTraces, readTrace, type Trace, type Verdict } from '../demo/check-trace.ts'
 import { Agenda } from './agenda.ts'
 import { Forger, MISDEEDS, type Misdeed, type Tip } from './forger.ts'
 import { Random } from './random.ts'
@@ -66,6 +66,10 @@ export interface Person {
   misdeed: Misdeed | undefined
   /** What it does when it is hostile. */
   misbehave(): void
+  /** It writes by hand from now on, although it was removed. */
+  isDefiant: boolean
+  /** Writes the next message of its chain without any notice of its removal, dates it back, and gossips it. */
+  defy(): Promise<void>
 }
 
 export class World {
@@ -75,6 +79,9 @@ export class World {
   readonly #hub: MemoryHub
   readonly #agenda = new Agenda()
   readonly #forgers = new Map<Person, Forger>()
+  readonly #defiant = new Map<Person, Forger>()
+  /** By cause: who does not reach whom. */
+  readonly #divisions = new Map<string, readonly Person[][]>()
   /** What somebody's window is told. */
   onDelivered: (person: Person, messages: readonly Message[]) => void = () => {}
   group = ''
@@ -101,6 +108,8 @@ export class World {
       hasFailed: () => false,
       misdeed: index >= options.people - options.hostile ? random.pick(MISDEEDS) : undefined,
       misbehave() {},
+      isDefiant: false,
+      defy: () => Promise.resolve(),
     }))
   }
 
@@ -150,6 +159,15 @@ export class World {
       const nowMs = START_MS + this.#agenda.nowMs
       if (person.misdeed) rude.slip(forger.write(person.misdeed, nowMs).map((bytes) => this.#asGossip(bytes)))
     }
+    person.defy = async () => {
+      const forger = this.#defiantOf(person)
+      const gossip = forger
+        .write('behind', START_MS + this.#agenda.nowMs)
+        .map((bytes) => this.#asGossip(bytes))
+      // It has what it made, and gives it to whoever syncs with it and does not know better.
+      await rude.hear(gossip)
+      rude.slip(gossip)
+    }
     const messenger = await Messenger.start({
       storage: disk.storage,
       network: rude.network,
@@ -168,6 +186,7 @@ export class World {
       this.onDelivered(person, messages)
     })
     person.messenger = messenger
+    if (this.#divisions.size > 0) await this.#applyDivisions()
   }
 
   async switchOff(person: Person): Promise<void> {
@@ -192,17 +211,54 @@ export class World {
   /** Fails when it does not come true within limitMs of the world. */
   async runUntil(isSo: () => Promise<boolean>, limitMs = 120_000): Promise<void> {
     for (const endMs = this.nowMs + limitMs; this.nowMs < endMs; await this.run(500)) if (await isSo()) return
-    throw new Error(`seed ${this.#options.seed}: it did not come true`)
+    const account = await this.#account()
+    throw new Error([`seed ${this.#options.seed}: it did not come true`, ...account].join('\n'))
   }
 
-  /** Who does not reach whom from now on; everybody reaches everybody when all are on one side. */
-  async divide(sides: readonly Person[][]): Promise<void> {
+  /** How everybody sees the group, a line each. */
+  #account(): Promise<string[]> {
+    return Promise.all(
+      this.people.map(async ({ index, messenger, misdeed, isDefiant }) => {
+        if (!messenger) return `${index} is off`
+        const { groups } = await messenger.commands.getState()
+        const { delivered, pending, rejected } = await messenger.operator.getDiagnostics()
+        const summary = groups.find(({ id }) => id === this.group)
+        if (!summary) return `${index} knows no group`
+        const { role, out, joined, connection } = summary
+        const { people } = await messenger.commands.getPeople({ group: this.group })
+        const roster = people.map(({ user, role: theirs }) => {
+          const person = this.people.find(({ identity }) => identity.user === user)
+          return `${person?.index ?? '?'} ${theirs}`
+        })
+        const conduct = misdeed ?? (isDefiant ? 'defiant' : '')
+        return (
+          `${index} ${conduct} ${role ?? out ?? 'nobody'}${joined ? '' : ', not in'}, ${connection}; ` +
+          `${delivered} delivered, ${pending} pending; ${roster.sort().join(', ')}; ${JSON.stringify(rejected)}`
+        )
+      }),
+    )
+  }
+
+  /**
+   * Who does not reach whom from now on; everybody reaches everybody when all are on one side. The network may fall apart
+   * for several causes at once: those reach each other who are on one side of each of them.
+   */
+  async divide(sides: readonly Person[][], cause = 'fault'): Promise<void> {
+    if (sides.length < 2) this.#divisions.delete(cause)
+    else this.#divisions.set(cause, sides)
+    await this.#applyDivisions()
+  }
+
+  async #applyDivisions(): Promise<void> {
     const keyOf = ({ key }: Person) => Buffer.from(key.publicKey).toString('hex')
-    for (const side of sides)
-      for (const { messenger } of side) {
-        const peers = side.length === this.people.length ? ('all' as const) : side.map(keyOf)
-        await messenger?.operator.setReachable({ peers })
-      }
+    const causes = [...this.#divisions.values()]
+    const areTogether = (one: Person, other: Person) =>
+      causes.every((sides) => sides.some((side) => side.includes(one) && side.includes(other)))
+    for (const person of this.people) {
+      const reached = this.people.filter((other) => areTogether(person, other))
+      const peers = reached.length === this.people.length ? ('all' as const) : reached.map(keyOf)
+      await person.messenger?.operator.setReachable({ peers })
+    }
   }
 
   /** Everybody but those who withhold: what only they still have, after somebody's power failed, nobody gets back. */
@@ -210,9 +266,46 @@ export class World {
     return this.people.filter(({ misdeed }) => misdeed !== 'withhold')
   }
 
-  /** Whether everybody who is on has delivered as much, waits for nothing, and shows the same. */
+  /** Whether somebody, as far as they know, belongs to the group, and may write. Nobody does who is switched off. */
+  async standing({ messenger }: Person): Promise<{ isMember: boolean; mayWrite: boolean }> {
+    const summary = (await messenger?.commands.getState())?.groups.find(({ id }) => id === this.group)
+    const isMember = summary?.joined === true && summary.role !== undefined
+    return { isMember, mayWrite: isMember && summary.role !== 'reader' }
+  }
+
+  /** Everybody who believes to belong to the group. */
+  async members(): Promise<Person[]> {
+    const standings = await Promise.all(this.people.map((person) => this.standing(person)))
+    return this.people.filter((_, i) => standings[i]!.isMember)
+  }
+
+  /** Those of the members whose messengers tell the truth. */
+  async #judged(): Promise<Person[]> {
+    const members = await this.members()
+    return this.witnesses.filter((person) => members.includes(person))
+  }
+
+  /** Whether all members that are on know each other by their roles, and nobody else. */
+  async isRosterSettled(): Promise<boolean> {
+    const members = await this.members()
+    const users = members.map(({ identity }) => identity.user).sort()
+    const rosters = await Promise.all(
+      (await this.#judged()).map(async ({ messenger }) => {
+        const { people } = await messenger!.commands.getPeople({ group: this.group })
+        return people.map(({ user, role }): [UserId, string] => [user, role]).sort()
+      }),
+    )
+    const [first] = rosters
+    return (
+      first !== undefined &&
+      first.map(([user]) => user).join() === users.join() &&
+      rosters.every((roster) => roster.join() === first.join())
+    )
+  }
+
+  /** Whether all members that are on have delivered as much, wait for nothing, and show the same. */
   async isQuiet(): Promise<boolean> {
-    const messengers = this.witnesses.flatMap(({ messenger }) => messenger ?? [])
+    const messengers = (await this.#judged()).flatMap(({ messenger }) => messenger ?? [])
     const diagnostics = await Promise.all(messengers.map(({ operator }) => operator.getDiagnostics()))
     const [first] = diagnostics
     if (!diagnostics.every(({ delivered, pending }) => delivered === first!.delivered && pending === 0))
@@ -226,15 +319,23 @@ export class World {
     return shown.every((ids) => ids === shown[0])
   }
 
-  /** What an independent program says of everybody's log, and which of these events some timeline does not show. */
+  /**
+   * What an independent program says of everybody's log, and which of these events some timeline of a member does not show.
+   * Of those who are out only the order of what they have is judged.
+   */
   async verdict(posted: readonly EventId[] = []): Promise<Verdict & { missing: EventId[] }> {
     const folder = await mkdtemp(join(tmpdir(), 'tapri-world-'))
     try {
-      const traces = []
-      for (const person of this.witnesses) traces.push(await readTrace(await this.writeTrace(person, folder)))
+      const members = await this.#judged()
+      const [traces, outsiders]: [Trace[], Trace[]] = [[], []]
+      for (const person of this.witnesses) {
+        const trace = await readTrace(await this.writeTrace(person, folder))
+        if (members.includes(person)) traces.push(trace)
+        else outsiders.push(trace)
+      }
       const shown = traces.map(({ end }) => new Set(end?.timeline))
       const missing = posted.filter((id) => !shown.every((timeline) => timeline.has(id)))
-      return { ...checkTraces(traces, { lines: [] }), missing }
+      return { ...checkTraces(traces, { lines: [] }, outsiders), missing }
     } finally {
       await rm(folder, { recursive: true })
     }
@@ -259,10 +360,21 @@ export class World {
   }
 
   #forgerOf(person: Person): Forger {
+    let forger = this.#forgers.get(person)
+    if (!forger) this.#forgers.set(person, (forger = this.#makeForger(person)))
+    return forger
+  }
+
+  /** Goes on where the messenger stood at the first time. */
+  #defiantOf(person: Person): Forger {
+    let forger = this.#defiant.get(person)
+    if (!forger) this.#defiant.set(person, (forger = this.#makeForger(person)))
+    return forger
+  }
+
+  #makeForger(person: Person): Forger {
     const { crypto } = this.#options
-    const known = this.#forgers.get(person)
-    if (known) return known
-    const forger = new Forger({
+    return new Forger({
       group: this.group,
       tag: deviceTag(person.key.publicKey, crypto.sha256),
       sha256: crypto.sha256,
@@ -271,8 +383,6 @@ export class World {
       aheadMs: [24 * 60 * 60_000, 48 * 60 * 60_000],
       tip: this.#tipOf(person),
     })
-    this.#forgers.set(person, forger)
-    return forger
   }
 
   /** What somebody's app wrote last by itself, as the disk tells. */

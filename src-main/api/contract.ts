@@ -346,6 +346,8 @@ export interface AppState {
   device: DeviceTag
   name: string
   identity: Identity
+  /** A link to a group that the system handed over, and no window has shown yet. */
+  link?: string | undefined
   /** Whom this person blocked on this device: what they write is folded away. */
   blocked: UserId[]
   groups: GroupSummary[]
@@ -474,6 +476,8 @@ export interface Updates {
   /** Somebody came, went, or is somebody else now: read the people again where they are shown. */
   peopleChanged(args: { group: GroupId }): void
   identityChanged(identity: Identity): void
+  /** The system handed over a link to a group: ask before anything is done with it. */
+  linkOpened(args: { link: string }): void
   /** All who are blocked on this device from now on. */
   blockedChanged(args: { users: UserId[] }): void
   /** It is gone from this device. */
@@ -530,6 +534,7 @@ export const UPDATE_NAMES: readonly UpdateName[] = Object.freeze([
   'timelineChanged',
   'peopleChanged',
   'identityChanged',
+  'linkOpened',
   'blockedChanged',
   'groupDeleted',
 ] as const)

@@ -206,6 +206,11 @@ export class Roster {
     return this.#shown.role(user) === undefined ? this.#shown.wayOut(user) : undefined
   }
 
+  /** Whether a delivered control event lies in the past of another. */
+  isBefore(a: EventId, b: EventId): boolean {
+    return this.#all.isBefore(a, b)
+  }
+
   /** The public half of an invite's key, once the invite is here. */
   inviteKey(invite: EventId): Uint8Array | undefined {
     return this.#inviteKeys.get(invite)

@@ -40,3 +40,8 @@ export function isProvablyBad(reason: Reason): boolean {
 export function isPassing(reason: Reason): boolean {
   return PASSING.has(reason)
 }
+
+/** Whether its author may not write such an event, as far as the event itself has seen. */
+export function isForbidden(reason: Reason): boolean {
+  return reason === 'not-a-member' || reason === 'read-only'
+}

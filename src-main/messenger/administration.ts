@@ -64,6 +64,11 @@ export function administration(parts: AdministrationParts): AdministrationComman
     await parts.append(open, KIND.role, encodeChange({ kind: 'role', target, role, cut }))
   }
 
+  /** In one batch: nothing comes between a removal and the secret that whoever is gone does not have. */
+  const removeAndRotate = async (open: OpenGroup, kind: number, body: Uint8Array) => {
+    await Promise.all([parts.append(open, kind, body), parts.rotate(open)])
+  }
+
   /** Somebody must be left to govern. */
   const demandAnotherOwner = ({ log }: OpenGroup) => {
     const { members } = log.engine.roster
@@ -173,8 +178,7 @@ export function administration(parts: AdministrationParts): AdministrationComman
       if (ban && isFormer) demandRole(open, ROLE.admin)
       else demandAbove(open, user)
       const cut = open.log.engine.roster.cutOf(user)
-      await parts.append(open, KIND.remove, encodeChange({ kind: 'remove', target: user, cut, ban }))
-      await parts.rotate(open)
+      await removeAndRotate(open, KIND.remove, encodeChange({ kind: 'remove', target: user, cut, ban }))
     },
 
     removeDevice: async ({ group, device }) => {
@@ -183,8 +187,8 @@ export function administration(parts: AdministrationParts): AdministrationComman
       if (listed?.user !== person.user) throw notAllowed()
       const { history } = open.log.engine
       const extent = { c: history.chain(device, 'c').length, m: history.chain(device, 'm').length }
-      await parts.append(open, KIND.removeDevice, encodeChange({ kind: 'removeDevice', device, extent }))
-      await parts.rotate(open)
+      const body = encodeChange({ kind: 'removeDevice', device, extent })
+      await removeAndRotate(open, KIND.removeDevice, body)
     },
 
     transferOwnership: async ({ group, user }) => {

@@ -5,12 +5,14 @@
  * - A device that the roster here knows and that is active is admitted, whatever it shows.
  * - One that has just entered, and is not known here yet, shows the event with which it entered.
  * - One that wants to enter shows an invite: that it has its key, for itself. Then it may read, and ask for a voucher.
+ * - One that was removed is told so, and may ask for the control events that led to it.
  * Nobody else learns anything, not even whether the group exists here.
  */
 import type { EventId, GroupId, JoinProblem } from '../api/contract.ts'
 import { fromHex, Reader, Writer } from '../core/bytes.ts'
 import { certifiedUser, proofStatement, voucherStatement, type Credentials } from '../core/control/bodies.ts'
-import { deviceTag } from '../core/event.ts'
+import { chainOf, deviceTag } from '../core/event.ts'
+import type { Entry } from '../core/history.ts'
 import { MAX_CREDENTIAL_SIZE_BYTES } from '../core/limits.ts'
 import type { Crypto, KeyPair } from '../crypto/crypto.ts'
 import type { PeerKey } from '../network/network.ts'
@@ -131,6 +133,13 @@ export class Admission {
     const { roster } = this.#log.engine
     const tag = deviceTag(fromHex(peer), this.#crypto.sha256)
     return roster.isActive(tag) ? undefined : roster.removalOf(tag)
+  }
+
+  /** Whether a peer that was removed may have an event: it is told what led to its removal, and nothing else. */
+  ledToRemoval(peer: PeerKey, { id, kind }: Pick<Entry, 'id' | 'kind'>): boolean {
+    const removal = this.removalOf(peer)
+    if (removal === undefined || chainOf(kind) !== 'c') return false
+    return id === removal || this.#log.engine.roster.isBefore(id, removal)
   }
 
   /** A signature that lets the peer enter on this frontier of the control events, or why there is none. */

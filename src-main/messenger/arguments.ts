@@ -16,7 +16,7 @@ import {
 } from './content.ts'
 
 const MAX_PAGE = 200
-const MAX_INVITE_LENGTH = 32 * 1024
+export const MAX_INVITE_LENGTH = 32 * 1024
 const MAX_PEERS = 10_000
 const MAX_PHRASE_LENGTH = 4_096
 const MAX_PICTURE_URL_LENGTH = 2 * MAX_PICTURE_SIZE_BYTES
@@ -84,7 +84,7 @@ export const ARGUMENTS: Arguments = {
   getInvites: v.strictObject({ group: Id }),
   revokeInvite: v.strictObject({ group: Id, invite: Id }),
   cancelJoin: v.strictObject({ group: Id }),
-  getPeople: v.strictObject({ group: Id }),
+  getPeople: v.strictObject({ group: Id, after: v.optional(User) }),
   addMember: v.strictObject({ group: Id, user: User, role: Role }),
   setRole: v.strictObject({ group: Id, user: User, role: Role }),
   removeMember: v.strictObject({ group: Id, user: User, ban: v.boolean() }),

@@ -9,6 +9,8 @@ export type SyncFault =
 
 const FIRST_FRAME_TIMEOUT_MS = 10_000
 const MAX_SENT_FRAMES_WAITING = 64
+/** What somebody who is refused had sent already. */
+const MAX_DRAINED_FRAMES = 64
 
 /** A session ends for a reason that is the peer's. */
 export class Fault extends Error {
@@ -16,6 +18,13 @@ export class Fault extends Error {
   constructor(reason: SyncFault) {
     super(reason)
     this.reason = reason
+  }
+}
+
+/** It was told why it is not admitted, and is to read that before the stream is gone. */
+export class Refused extends Fault {
+  constructor() {
+    super('not-admitted')
   }
 }
 
@@ -35,6 +44,15 @@ export class Frames {
   next(): Promise<Frame | undefined> {
     this.#next ??= this.#read().finally(() => (this.#next = undefined))
     return this.#next
+  }
+
+  /** Resolves when the other side has ended the stream, or has had the time to. Never rejects. */
+  async drained(): Promise<void> {
+    const late = () => new Error('no end in time')
+    const ended = async () => {
+      for (let count = 0; count < MAX_DRAINED_FRAMES; count++) if ((await this.#frames.next()).done) return
+    }
+    await inTime(ended(), FIRST_FRAME_TIMEOUT_MS, this.#time, late).catch(() => {})
   }
 
   async #read(): Promise<Frame | undefined> {

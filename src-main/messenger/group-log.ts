@@ -14,7 +14,7 @@ import { Engine, type Effect, type EngineParts, type Moment, type Proof } from '
 import { chainOf, decodeEvent, KIND, orderingBytes, type Event } from '../core/event.ts'
 import type { Entry } from '../core/history.ts'
 import type { UserTag } from '../core/control/operation.ts'
-import { isPassing, isProvablyBad, type Reason } from '../core/reasons.ts'
+import { isForbidden, isPassing, isProvablyBad, type Reason } from '../core/reasons.ts'
 import { decodeEvents, encodeEvents } from '../core/sync.ts'
 import { isShown, timelineKey } from '../core/timeline.ts'
 import type { Verifier } from '../crypto/verifier.ts'
@@ -295,6 +295,9 @@ export class GroupLog {
     if (this.#failure) throw this.#failure
     const effects = this.engine.step({ type: 'append', kind, body, covers, ...now })
     const delivered = effects.find((effect) => effect.type === 'deliver')
+    // The roster may have changed since the command was checked: what is on the disk lags behind.
+    if (effects.some((effect) => effect.type === 'refuse' && isForbidden(effect.reason)))
+      throw new AppError('NOT_ALLOWED', 'Your role in this group does not allow that any more.')
     if (!delivered) throw new TypeError('an own event was not deliverable')
     const { event, entry } = delivered
     await this.#carryOut(effects)

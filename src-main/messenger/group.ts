@@ -4,6 +4,8 @@
  */
 import type {
   EventId,
+  Commands,
+  Device,
   DeviceTag,
   Explanation,
   FormerMember,
@@ -50,6 +52,8 @@ const MAX_PAGE_SIZE_BYTES = 1024 * 1024
 const MAX_PREVIEWS = 50
 const MAX_GAPS = 20
 const MAX_REPORTS = 200
+/** Some 300 bytes each as JSON: far from what one frame to a window holds. */
+const PEOPLE_PER_PAGE = 500
 /** Unread messages counted. */
 const MAX_UNREAD = 1_000
 /** Messages kept in mind that were reacted to before they came. */
@@ -503,44 +507,53 @@ export class Group {
     return { count: pending.length, missing, preview }
   }
 
-  /** Members and former members; people by name. */
-  people(): { people: Person[]; former: FormerMember[] } {
-    const people: Person[] = []
-    const former: FormerMember[] = []
-    const devicesOf = new Map<UserTag, Person['devices']>()
-    for (const device of this.log.devices.values()) {
-      const { tag, publicKey, user, forked, removed } = device
+  /** Members by user, a page of them; with the first page those who were members. */
+  people(after = ''): Awaited<ReturnType<Commands['getPeople']>> {
+    const { people } = this.log
+    const members = [...people.values()].filter(({ user, role }) => role !== undefined && user > after)
+    members.sort((a, b) => (a.user < b.user ? -1 : 1))
+    const page = members.slice(0, PEOPLE_PER_PAGE)
+    const devices = this.#devicesOf(new Set(page.map(({ user }) => user)))
+    const former = [...people.values()].flatMap(({ user, out }): FormerMember[] =>
+      after === '' && out ? [{ user, name: this.nameOfPerson(user), reason: out }] : [],
+    )
+    former.sort((a, b) => (a.user < b.user ? -1 : 1))
+    return {
+      people: page.map((person) => this.#describePerson(person, devices.get(person.user) ?? [])),
+      former: former.slice(0, PEOPLE_PER_PAGE),
+      next: members.length > page.length ? page.at(-1)!.user : undefined,
+    }
+  }
+
+  #devicesOf(users: ReadonlySet<UserTag>): Map<UserTag, Device[]> {
+    const devices = new Map<UserTag, Device[]>()
+    for (const { tag, publicKey, user, forked, removed } of this.log.devices.values()) {
+      if (!users.has(user)) continue
       const isSelf = tag === this.#device
       const connection = isSelf ? 'synchronised' : this.#presence.connectionOf(toHex(publicKey))
-      const listed = { device: tag, isSelf, online: isOnline(connection), connection, forked, removed }
-      devicesOf.set(user, [...(devicesOf.get(user) ?? []), listed])
+      const device = { device: tag, isSelf, online: isOnline(connection), connection, forked, removed }
+      devices.set(user, [...(devices.get(user) ?? []), device])
     }
-    const { successors } = this.log.engine.roster
-    for (const { user, role, out, picture } of this.log.people.values()) {
-      const name = this.nameOfPerson(user)
-      if (role === undefined) {
-        if (out) former.push({ user, name, reason: out })
-        continue
-      }
-      const devices = devicesOf.get(user) ?? []
-      const [best] = devices
-        .map(({ connection }) => connection)
-        .sort((a, b) => CONNECTION_STATES.indexOf(b) - CONNECTION_STATES.indexOf(a))
-      people.push({
-        ...{ user, name, devices },
-        picture: picture?.id,
-        role: roleName(role),
-        isSelf: user === this.#self.user,
-        online: devices.some(({ online }) => online),
-        connection: best ?? 'offline',
-        forked: devices.some(({ forked }) => forked),
-        isVerified: this.#self.has('verified', user),
-        isBlocked: this.#self.has('blocked', user),
-        isMuted: this.#self.has('muted', user),
-        isSuccessor: successors.has(user),
-      })
+    return devices
+  }
+
+  #describePerson({ user, role, picture }: ListedPerson, devices: Device[]): Person {
+    const rank = ({ connection }: Device) => CONNECTION_STATES.indexOf(connection)
+    const [best] = [...devices].sort((a, b) => rank(b) - rank(a))
+    return {
+      ...{ user, devices },
+      name: this.nameOfPerson(user),
+      picture: picture?.id,
+      role: roleName(role ?? ROLE.reader),
+      isSelf: user === this.#self.user,
+      online: devices.some(({ online }) => online),
+      connection: best?.connection ?? 'offline',
+      forked: devices.some(({ forked }) => forked),
+      isVerified: this.#self.has('verified', user),
+      isBlocked: this.#self.has('blocked', user),
+      isMuted: this.#self.has('muted', user),
+      isSuccessor: this.log.engine.roster.successors.has(user),
     }
-    return { people: people.sort(byName), former: former.sort(byName) }
   }
 
   /** Members, and those who have a device that is linked to this one. */
@@ -651,12 +664,6 @@ export class Group {
     this.#unread.add(n)
     if (this.#unread.size > MAX_UNREAD) this.#unread.delete(this.#unread.values().next().value!)
   }
-}
-
-/** Of people who are called the same, the same order everywhere. */
-function byName(a: FormerMember | Person, b: FormerMember | Person): number {
-  const [one, other] = [a.name + a.user, b.name + b.user]
-  return one < other ? -1 : Number(one > other)
 }
 
 function isOnline(connection: Person['connection']): boolean {

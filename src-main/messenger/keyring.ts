@@ -4,7 +4,8 @@
  * 1. A secret is taken only if it is what the event that began its epoch committed to, whoever hands it over.
  * 2. Messages go out under the current epoch alone (core/secrets/epochs.ts); control events under all that are kept, so that
  *    whoever has not heard of the latest rotation hears of it.
- * 3. After a removal a rotation is due, until somebody made one that had seen it.
+ * 3. After a removal a rotation is due, until somebody made one that had seen it. Until then messages go out under no name:
+ *    whoever was removed listens. They go to each member by sync.
  */
 import type { GroupId } from '../api/contract.ts'
 import type { Roster } from '../core/members.ts'
@@ -103,7 +104,8 @@ export class Keyring {
   topicsFor(kind: 'message' | 'control'): string[] {
     const { current } = this
     if (!current) return []
-    return kind === 'control' ? this.topics : [this.#topicOf(current)]
+    if (kind === 'control') return this.topics
+    return this.isRotationDue ? [] : [this.#topicOf(current)]
   }
 
   /** Names to listen to. */

@@ -33,7 +33,7 @@ import { openLevelStorage } from '../storage/level.ts'
 import type { Storage } from '../storage/storage.ts'
 import { administration } from './administration.ts'
 import { Admission, encodeCredential, inviteCredential, problemOf, type Refusal } from './admission.ts'
-import { checked } from './arguments.ts'
+import { checked, MAX_INVITE_LENGTH } from './arguments.ts'
 import {
   decodeMessage,
   decodeProfile,
@@ -73,6 +73,8 @@ const OPENING_UPDATE_MS = 250
 /** Whoever writes to a group that is being opened waits no longer: less than a window waits for an answer. */
 const MAX_OPENING_WAIT_MS = 25_000
 const MAX_MESSAGES_PER_UPDATE = 100
+/** Whoever was removed asks so often for what led to it; the next refusal brings as many more. */
+const MAX_REMOVAL_ROUNDS = 32
 /** A newcomer that has found nobody for so long is told. */
 const UNREACHABLE_AFTER_MS = 10_000
 
@@ -144,6 +146,8 @@ export class Messenger {
   readonly #counters = new Counters()
   readonly #clock: ReferenceClock
   readonly #listeners = new Set<(name: UpdateName, argument: unknown) => void>()
+  /** Handed over while no window was open. */
+  #link: string | undefined
   /** This device's key is not to be used for writing again. */
   #isRetired = false
   readonly #time: Time
@@ -187,6 +191,7 @@ export class Messenger {
         const entry = removal === undefined ? undefined : log.engine.history.get(removal)
         return entry ? (await log.read(entry.n)).bytes : new Uint8Array(0)
       },
+      ledToRemoval: (group, peer, entry) => this.#groups.get(group)!.admission.ledToRemoval(peer, entry),
       onRefused: (group, peer, refusal, event) =>
         void this.#noteRefusal(this.#groups.get(group), peer, refusal, event).catch(reportStoreFailure),
       onAddresses: (group, addresses) => this.#learn(group, addresses),
@@ -248,6 +253,13 @@ export class Messenger {
     return this.#opened
   }
 
+  /** The system handed over a link to a group; what is too long for one is dropped. */
+  openLink(link: string): void {
+    if (link.length > MAX_INVITE_LENGTH) return
+    if (this.#listeners.size === 0) this.#link = link
+    else this.#tell('linkOpened', { link })
+  }
+
   /** Tells the listener every update until the returned function is called. */
   onUpdate(listener: (name: UpdateName, argument: unknown) => void): () => void {
     this.#listeners.add(listener)
@@ -299,18 +311,18 @@ export class Messenger {
           throw new AppError('STILL_MEMBER', 'Leave the group first; then it can be deleted here.')
         await this.#delete(group)
       },
-      getPeople: async ({ group }) => this.#demand(group).group.people(),
+      getPeople: async ({ group, after }) => this.#demand(group).group.people(after),
       getTimeline: ({ group, ...page }) => this.#demand(group).group.page(page),
       explain: async ({ group, message }) =>
         (await this.#restored(this.#demand(group))).group.explain(message),
       post: async ({ group, text, replyTo }) => {
-        const open = await this.#demandSpeaker(group)
+        const open = await this.#demandWriter(group)
         const body = encodeMessage({ text, replyTo })
         return open.group.fresh(await this.#append(open, KIND.message, body, replyTo))
       },
       react: async ({ group, target, emoji, on }) => {
         const body = encodeReaction({ target, emoji, on })
-        await this.#append(await this.#demandSpeaker(group), KIND.reaction, body, target)
+        await this.#append(await this.#demandWriter(group), KIND.reaction, body, target)
       },
       markRead: async ({ group, n }) => {
         const open = this.#demand(group)
@@ -391,7 +403,7 @@ export class Messenger {
       postBridged: async ({ group, text, author, replyTo, line, notice }) => {
         const body = encodeMessage({ text, replyTo, author, line })
         const kind = notice ? KIND.notice : KIND.message
-        const { event } = await this.#append(await this.#demandSpeaker(group), kind, body, replyTo)
+        const { event } = await this.#append(await this.#demandWriter(group), kind, body, replyTo)
         return { id: event.id }
       },
       setReachable: ({ peers }) => {
@@ -416,7 +428,10 @@ export class Messenger {
   }
 
   #state(): AppState {
+    const link = this.#link
+    this.#link = undefined
     return {
+      link,
       device: this.#self,
       name: this.#person.name,
       identity: this.#person.identity,
@@ -539,11 +554,9 @@ export class Messenger {
       verifier: this.#verifier,
       sign: (eventId: Uint8Array) => crypto.sign(eventId, key.secretKey),
     }
-    // It is there before anything is delivered.
-    let keyring: Keyring | undefined = undefined
     const log = await GroupLog.open(parts, storage, {
       onControl: (event) => {
-        if (keyring!.note(event)) this.#secretsKnown(id)
+        if (this.#groups.get(id)?.keyring.note(event)) this.#secretsKnown(id)
       },
       onDelivered: (delivered) => this.#delivered(id, delivered),
       onHidden: (entries) => void this.#hidden(id, entries).catch(reportStoreFailure),
@@ -555,7 +568,7 @@ export class Messenger {
       onDuplicate: () => this.#counters.duplicates++,
       onAsk: (width, sources) => this.#ask(id, width, sources),
     })
-    keyring = new Keyring(
+    const keyring = new Keyring(
       { group: id, roster: log.engine.roster, crypto, device: this.#self, key },
       membership.epochs,
     )
@@ -647,6 +660,8 @@ export class Messenger {
       throw new AppError('UNKNOWN_MESSAGE', 'The message you answer is not here yet.')
     const delivered = await open.log.append(kind, body, this.#now(), target)
     open.outbox.push(delivered.event)
+    if (open.keyring.isRotationDue)
+      for (const peer of this.#links.admitted(open.log.group)) this.#syncing.start(open.log.group, peer)
     return delivered
   }
 
@@ -835,15 +850,21 @@ export class Messenger {
       const { log } = open
       const { written } = await log.receive([event], peer, () => this.#now())
       await written
-      // Signed by somebody of the group, and what led to it is not to be had: nobody here talks to this device any more.
-      const isAbout = (waiting: Event) => {
-        const change = decodeBody(waiting)?.change
-        if (change?.kind === 'removeDevice') return change.device === this.#self
-        return change?.kind === 'remove' && change.target === this.#person.user
-      }
-      if (log.engine.pending().some((pending) => isAbout(pending.event))) open.group.noteRefused(true)
+      // Signed by somebody of the group: until what led to it is here, it is a claim.
+      for (let round = 0; round < MAX_REMOVAL_ROUNDS && this.#isRemovalPending(open); round++)
+        await this.#syncing.ask(log.group, peer, log.engine.missing())
+      if (this.#isRemovalPending(open)) open.group.noteRefused(true)
     }
     this.#changed(open)
+  }
+
+  /** Something waits that takes this person, or this device, out of the group. */
+  #isRemovalPending({ log }: OpenGroup): boolean {
+    return log.engine.pending().some(({ event }) => {
+      const change = decodeBody(event)?.change
+      if (change?.kind === 'removeDevice') return change.device === this.#self
+      return change?.kind === 'remove' && change.target === this.#person.user
+    })
   }
 
   #joinProblem(id: GroupId): JoinProblem | undefined {
@@ -931,7 +952,7 @@ export class Messenger {
     const isKnown = missing.ranges.length + missing.heads.length > 0
     for (const peer of asked.length > 0 ? asked : admitted)
       if (width === 'all' || !isKnown) this.#syncing.start(id, peer)
-      else this.#syncing.ask(id, peer, missing)
+      else void this.#syncing.ask(id, peer, missing)
   }
 
   #syncWithAnyone(): void {
@@ -1010,8 +1031,8 @@ export class Messenger {
     return this.#demandJoined(id)
   }
 
-  /** A group in which this person may write messages. Fails also with AppError NOT_ALLOWED. */
-  async #demandSpeaker(id: GroupId): Promise<OpenGroup> {
+  /** Like #demandWritableGroup, of somebody who does more than read. */
+  async #demandWriter(id: GroupId): Promise<OpenGroup> {
     const open = await this.#demandWritableGroup(id)
     demandRole(open, ROLE.member)
     return open

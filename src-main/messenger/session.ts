@@ -10,7 +10,7 @@ import type { Portion } from '../core/offer.ts'
 import { SyncSession, type Part, type SyncEffect } from '../core/sync-session.ts'
 import { encodeFrame, type Frame } from '../core/sync.ts'
 import type { FrameStream, PeerKey } from '../network/network.ts'
-import { batches, Fault, Frames, SendQueue } from './frames.ts'
+import { batches, Fault, Frames, Refused, SendQueue } from './frames.ts'
 import type { GroupLog } from './group-log.ts'
 import { Intake } from './intake.ts'
 import { REFUSALS } from './admission.ts'
@@ -78,11 +78,15 @@ export class Session {
     try {
       this.#carryOut(this.machine.start())
       for (let frame = first ?? (await this.#next()); frame; frame = await this.#next()) {
-        if (frame.type === 'refuse')
+        if (frame.type === 'refuse') {
           onRefused(id, this.peer, REFUSALS[frame.reason] ?? 'stranger', frame.event)
+          throw new Fault('not-admitted')
+        }
         if (frame.type === 'hello') {
           if (!isHelloProof(frame.proof, id, this.peer, network.self, crypto)) throw new Fault('not-admitted')
-          if (await refusal(id, this.peer, frame.credential)) throw new Fault('not-admitted')
+          const reason = await refusal(id, this.peer, frame.credential)
+          if (reason === 'removed') await this.#tellOfRemoval()
+          if (reason) throw new Fault('not-admitted')
           onAdmitted(id, this.peer)
           const secrets = secretsFor(id, this.peer)
           if (secrets.length > 0) this.#sending.push(encodeFrame({ type: 'secrets', secrets }))
@@ -101,6 +105,14 @@ export class Session {
       this.machine.close()
       this.#parts.onChange()
     }
+  }
+
+  /** Whoever was removed is to know, also when it is not the one that asks. */
+  async #tellOfRemoval(): Promise<never> {
+    const { id, stream, removalOf } = this.#parts
+    const event = await removalOf(id, this.peer)
+    await stream.send(encodeFrame({ type: 'refuse', reason: REFUSALS.indexOf('removed'), event }))
+    throw new Refused()
   }
 
   /** Something happened in another session of the group. */

@@ -5,6 +5,7 @@
 import type { EventId, GroupId } from '../api/contract.ts'
 import { CatchUp, type Progress } from '../core/catch-up.ts'
 import type { Moment } from '../core/engine.ts'
+import type { Entry } from '../core/history.ts'
 import { MAX_MISSING_EVENTS, MAX_SESSIONS_PER_PEER, SLICE_TIMEOUT_MS } from '../core/limits.ts'
 import { eventsOf, type Missing } from '../core/missing.ts'
 import type { SyncSession } from '../core/sync-session.ts'
@@ -13,7 +14,7 @@ import { encodeFrame, type Frame } from '../core/sync.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import type { FrameStream, Network, PeerKey } from '../network/network.ts'
 import { REFUSALS, type Refusal } from './admission.ts'
-import { batches, Fault, Frames, type SyncFault } from './frames.ts'
+import { batches, Fault, Frames, Refused, type SyncFault } from './frames.ts'
 import type { GroupLog } from './group-log.ts'
 import { Intake } from './intake.ts'
 import { helloProof, isHelloProof } from './membership.ts'
@@ -50,6 +51,8 @@ export interface SyncParts {
   onSecrets(group: GroupId, secrets: SharedSecret[]): void
   /** The event, encoded, by which a peer lost its place in the group. */
   removalOf(group: GroupId, peer: PeerKey): Promise<Uint8Array>
+  /** Whether a peer that lost its place may have this event: it led to that. */
+  ledToRemoval(group: GroupId, peer: PeerKey, entry: Entry): boolean
   /** A peer does not admit this device; event: what it says took it out of the group, or nothing. */
   onRefused(group: GroupId, peer: PeerKey, refusal: Refusal, event: Uint8Array): void
   onAddresses(group: GroupId, addresses: string[]): void
@@ -112,15 +115,14 @@ export class Syncing {
 
   /**
    * Asks a peer for what is missing, beside any session. Nothing while it has not answered the last question, and while
-   * much is on its way anyway.
+   * much is on its way anyway. Resolves when the answer was taken in; never rejects.
    */
-  ask(group: GroupId, peer: PeerKey, missing: Missing): void {
+  async ask(group: GroupId, peer: PeerKey, missing: Missing): Promise<void> {
     const slot = slotOf(group, peer)
     if (this.#stopped || this.#asking.has(slot) || this.#shared.get(group)?.progress) return
     this.#asking.add(slot)
-    void this.#withStream(peer, (stream, frames) => this.#ask(stream, frames, group, missing)).finally(() =>
-      this.#asking.delete(slot),
-    )
+    await this.#withStream(peer, (stream, frames) => this.#ask(stream, frames, group, missing))
+    this.#asking.delete(slot)
   }
 
   /** Asks a peer for a voucher; undefined when it gave none. Why not is told to onRefused. */
@@ -165,8 +167,11 @@ export class Syncing {
       if (first.type === 'enter') return this.#answerEnter(stream, named, first)
       const credential = first.type === 'hello' ? first.credential : NOTHING
       const refusal = await this.#parts.refusal(named, peer, credential)
+      const { log } = this.#parts.groups.get(named)!
+      if (refusal === 'removed' && first.type === 'ask')
+        return this.#answerAsk(stream, log, first, (entry) => this.#parts.ledToRemoval(named, peer, entry))
       if (refusal) return this.#refuse(stream, refusal, named)
-      if (first.type === 'ask') return this.#answerAsk(stream, this.#parts.groups.get(named)!.log, first)
+      if (first.type === 'ask') return this.#answerAsk(stream, log, first)
       // Both began at once, and would give each other everything twice: the smaller key's session goes first.
       const own = this.#initiated.get(slotOf(named, peer))
       if (own && this.#parts.network.self < peer) await own
@@ -214,14 +219,15 @@ export class Syncing {
   /** Lets it talk, and sees to the end of the stream. */
   async #run(stream: FrameStream, talk: (frames: Frames) => Promise<void>): Promise<void> {
     this.#streams.add(stream)
+    const frames = new Frames(stream, this.#parts.time)
     try {
-      const frames = new Frames(stream, this.#parts.time)
       await talk(frames)
       await stream.close()
       // The other side closes when it has taken in everything: only then is its clock worth asking for again.
       if (await frames.next()) throw new Fault('unexpected-frame')
     } catch (error) {
       if (error instanceof Fault) this.#parts.onFault(stream.peer, error.reason)
+      if (error instanceof Refused) await frames.drained()
       stream.abort(error instanceof Error ? error.message : 'failed')
     } finally {
       this.#streams.delete(stream)
@@ -297,9 +303,14 @@ export class Syncing {
     }
   }
 
-  async #answerAsk(stream: FrameStream, log: GroupLog, missing: Missing): Promise<void> {
+  async #answerAsk(
+    stream: FrameStream,
+    log: GroupLog,
+    missing: Missing,
+    isAllowed: (entry: Entry) => boolean = () => true,
+  ): Promise<void> {
     await log.flushed()
-    const entries = eventsOf(missing, log.engine.history)
+    const entries = eventsOf(missing, log.engine.history).filter(isAllowed)
     for await (const events of batches(log.readMany(entries.map(({ n }) => n))))
       await stream.send(encodeFrame({ type: 'events', events }))
     await stream.send(encodeFrame({ type: 'end' }))
@@ -311,12 +322,12 @@ export class Syncing {
     return undefined
   }
 
-  /** The stream is closed and not broken off: what was sent last would be lost. */
-  async #refuse(stream: FrameStream, refusal: Refusal, id?: GroupId): Promise<void> {
+  /** Fails with Refused, which lets the other side read it before the stream goes. */
+  async #refuse(stream: FrameStream, refusal: Refusal, id?: GroupId): Promise<never> {
     const isRemoved = refusal === 'removed' && id !== undefined
     const event = isRemoved ? await this.#parts.removalOf(id, stream.peer) : NOTHING
     await stream.send(encodeFrame({ type: 'refuse', reason: REFUSALS.indexOf(refusal), event }))
-    this.#parts.onFault(stream.peer, 'not-admitted')
+    throw new Refused()
   }
 
   async #answerEnter(stream: FrameStream, id: GroupId, { credential, heads }: Frame & { type: 'enter' }) {

@@ -27,15 +27,23 @@ export function traceLine(entry: Entry, line?: number): object {
   }
 }
 
-/** The last line: the ids of the timeline, in display order. */
-export function traceEnd(timeline: EventId[], engine: Engine): object {
-  const forked = engine.history.forks.tags
+/** What a trace has a line for: everything that is handed on. What an event depends on is among it, shown or not. */
+export function tracedEntries({ history }: Engine): Entry[] {
+  return history.log.filter((entry) => history.forks.isKept(entry))
+}
+
+/** The last line: the ids of the timeline, in display order, and of the events above that are not shown. */
+export function traceEnd(timeline: EventId[], engine: Engine, traced: readonly Entry[]): object {
+  const { forks } = engine.history
+  const forked = forks.tags
+  const hidden = traced.flatMap((entry) => (forks.isVisible(entry) ? [] : [entry.id]))
   return {
     end: true,
     timeline,
     roster: toHex(engine.roster.digest()),
     pending: engine.pending().length,
     ...(forked.length === 0 ? {} : { forked }),
+    ...(hidden.length === 0 ? {} : { hidden }),
   }
 }
 
@@ -54,7 +62,7 @@ export async function writeTraceFile(
   return file
 }
 
-/** One line per delivered event that is visible, then one for the timeline. Returns the path of `folder/<device tag>.ndjson`. */
+/** One line per delivered event that is kept, then one for the timeline. Returns the path of `folder/<device tag>.ndjson`. */
 export async function writeTrace(group: Group, self: DeviceTag, folder: string): Promise<string> {
   await group.log.flushed()
   return writeTraceFile(folder, self, linesOf(group))
@@ -63,12 +71,14 @@ export async function writeTrace(group: Group, self: DeviceTag, folder: string):
 async function* linesOf(group: Group): AsyncGenerator<object> {
   const { engine } = group.log
   const { history } = engine
-  const visible = history.log.filter((entry) => history.forks.isVisible(entry))
-  for (const [i, entry] of visible.entries()) {
+  // More may come while this is written: it says nothing of that.
+  const traced = tracedEntries(engine)
+  for (const [i, entry] of traced.entries()) {
     const line = decodeMessage(await group.log.read(entry.n))?.line
     yield { ...traceLine(entry, line), n: i + 1 }
   }
   const timeline: EventId[] = []
-  for await (const n of group.timeline()) timeline.push(history.log[n - 1]!.id)
-  yield traceEnd(timeline, engine)
+  const known = new Set(traced.map(({ n }) => n))
+  for await (const n of group.timeline()) if (known.has(n)) timeline.push(history.log[n - 1]!.id)
+  yield traceEnd(timeline, engine, traced)
 }

@@ -136,6 +136,10 @@ export class Messenger implements ClientListener {
     this.identity = identity
   }
 
+  linkOpened({ link }: Parameters<ClientListener['linkOpened']>[0]): void {
+    this.openLink(link)
+  }
+
   blockedChanged({ users }: Parameters<ClientListener['blockedChanged']>[0]): void {
     for (const user of this.blocked) if (!users.includes(user)) this.blocked.delete(user)
     for (const user of users) this.blocked.add(user)
@@ -154,13 +158,14 @@ export class Messenger implements ClientListener {
   /** Asks for everything; also after a lost link, when updates were missed. */
   async load(): Promise<void> {
     try {
-      const { name, identity, blocked, groups, ...about } = await this.#commands.getState()
+      const { name, identity, blocked, groups, link, ...about } = await this.#commands.getState()
       this.about = about
       this.identity = { ...identity, name }
       this.blockedChanged({ users: blocked })
       this.groups = [...groups].sort((a, b) => (b.last?.sentAtMs ?? 0) - (a.last?.sentAtMs ?? 0))
       this.fatal = undefined
       this.ready = true
+      if (link !== undefined) this.openLink(link)
       for (const people of this.#people.values()) people.changed()
       for (const [id, conversation] of this.#conversations)
         void this.attempt(() => conversation.refresh(this.group(id) ?? NOTHING_READ))

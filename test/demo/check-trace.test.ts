@@ -92,6 +92,45 @@ test('what one peer has and another lacks is lost', () => {
   expect(check(good(), trace([a, b, c], 'abc'))).toMatchObject({ lost: 2, identicalTimelines: false })
 })
 
+/** c lies beyond a cut, and d answers it: it is a line of the trace, and nobody shows it. */
+const answersHidden = { ...d, deps: ['b', 'c'].map(id) }
+const cut = (
+  timeline = 'abd',
+  hidden = 'c',
+  events: Omit<TracedEvent, 'n'>[] = [a, b, c, answersHidden],
+): Trace => {
+  const { end, ...rest } = trace(events, timeline)
+  return { ...rest, end: { ...end!, hidden: [...hidden].map(id) } }
+}
+
+test('what a removal cut off is there for what depends on it, and not shown', () => {
+  expect(check(cut(), cut())).toMatchObject({ violations: [], lost: 0, identicalTimelines: true })
+  expect(check(cut('abcd')).violations.join()).toMatch(/shows .* which is hidden/)
+  expect(check(cut('abd', 'e')).violations.join()).toMatch(/said to be hidden, and was not delivered/)
+  expect(check(cut('abd', '')).violations.join()).toMatch(/does not show line 2/)
+  expect(check(cut(), trace([a, b, c, answersHidden])).violations.join()).toMatch(/hide different events/)
+  expect(check(cut('abd', 'c', [a, b, answersHidden])).violations.join()).toMatch(/depends on/)
+})
+
+test('a line of somebody who was removed may be cut off, but not at one peer alone', () => {
+  const lines = expected.lines.map((one) => ({ ...one, mayBeCut: one.line === 2 }))
+  const without = trace([a, b, d], 'abd')
+  expect(checkTraces([without], { lines })).toMatchObject({ violations: [], lost: 0 })
+  expect(checkTraces([without], expected)).toMatchObject({ lost: 1 })
+  expect(checkTraces([without, good()], { lines })).toMatchObject({ lost: 1, identicalTimelines: false })
+})
+
+test('a peer that is out is judged for the order of what it has, and for nothing else', () => {
+  const outsider = (events: Omit<TracedEvent, 'n'>[], timeline: string): Trace => {
+    const { end, ...rest } = trace(events, timeline)
+    return { ...rest, end: { ...end!, roster: 'ee', pending: 3 } }
+  }
+  const verdict = checkTraces([good()], expected, [outsider([a, b], 'ab')])
+  expect(verdict).toMatchObject({ violations: [], lost: 0, identicalTimelines: true, pending: 0 })
+  const { violations } = checkTraces([good()], expected, [outsider([a, c, b], 'abc')])
+  expect(violations.join()).toMatch(/delivered before/)
+})
+
 test('timelines of another order are not identical', () => {
   expect(check(good(), trace([a, b, c, d], 'abdc')).identicalTimelines).toBe(false)
 })

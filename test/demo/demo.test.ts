@@ -39,11 +39,13 @@ async function run(...args: string[]) {
   }
 }
 
+/** Five peers gather: create, settings and invite, four entrances, and everybody's name. */
+const GATHERING = 3 + 4 + 5
 const GOOD = { violations: 0, lost: 0, identicalTimelines: true, pending: 0 }
 
 test('five peers replay the sample through an outage, a kill and a partition', async () => {
   const { report, traces } = await run('--peers', '5', ...FAULTS)
-  expect(report).toMatchObject({ ...GOOD, peers: 5, lines: 26, events: 31, replies: 20 })
+  expect(report).toMatchObject({ ...GOOD, peers: 5, lines: 26, events: 26 + GATHERING, replies: 20 })
   expect(traces).toHaveLength(5)
 }, 180_000)
 
@@ -51,12 +53,30 @@ test.skipIf(!existsSync(REAL_LOG))(
   'five peers replay a real conversation through an outage, a kill and a partition',
   async () => {
     const { report, traces } = await run('--peers', '5', '--replay', REAL_LOG, ...FAULTS)
-    expect(report).toMatchObject({ ...GOOD, peers: 5, lines: 1250, events: 1255 })
+    expect(report).toMatchObject({ ...GOOD, peers: 5, lines: 1250, events: 1250 + GATHERING })
     expect(report['replies']).toBeGreaterThan(200)
     expect(traces).toHaveLength(5)
   },
   180_000,
 )
+
+test('five peers carry out the sample script, and those who are left agree', async () => {
+  const script = join(ROOT, 'scripts', 'demo', 'sample.membership.txt')
+  const { report, traces } = await run('--peers', '5', '--speed', '200', '--script', script)
+  expect(report).toMatchObject(GOOD)
+  expect(traces).toHaveLength(5)
+  const { members, out } = report['membership'] as { members: number[]; out: number[] }
+  expect([...members, ...out].sort()).toEqual([0, 1, 2, 3, 4])
+  expect(members).not.toContain(2)
+}, 180_000)
+
+test('a script that is not written right is refused with a sentence and its row', async () => {
+  const file = join(folder, 'bad.script.txt')
+  await writeFile(file, '0.5 0 remove 7\n')
+  const { code, out } = await demo('--script', file)
+  expect(code).toBe(2)
+  expect(out).toMatch(/^Row 1 of the script: "7" is no peer/)
+})
 
 test('a log with rubbish in it is replayed, and the rubbish is counted', async () => {
   const file = join(folder, 'mixed.raw.txt')

@@ -22,6 +22,7 @@ export async function serveFake(fake: FakeMessenger): Promise<string> {
         timelineChanged: (argument) => listener('timelineChanged', argument),
         peopleChanged: (argument) => listener('peopleChanged', argument),
         identityChanged: (argument) => listener('identityChanged', argument),
+        linkOpened: (argument) => listener('linkOpened', argument),
         blockedChanged: (argument) => listener('blockedChanged', argument),
         groupDeleted: (argument) => listener('groupDeleted', argument),
       })

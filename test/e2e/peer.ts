@@ -65,6 +65,7 @@ async function connect(url: string): Promise<Commands & OperatorCommands> {
       messagesChanged: ignore,
       timelineChanged: ignore,
       peopleChanged: ignore,
+      linkOpened: ignore,
       identityChanged: ignore,
       blockedChanged: ignore,
       groupDeleted: ignore,

@@ -59,6 +59,7 @@ async function connect(child: ChildProcess): Promise<Commands> {
         messagesChanged: ignore,
         timelineChanged: ignore,
         peopleChanged: ignore,
+        linkOpened: ignore,
         identityChanged: ignore,
         groupDeleted: ignore,
         blockedChanged: ignore,

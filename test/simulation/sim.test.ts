@@ -1,6 +1,6 @@
 /** `npm run sim` itself: its options, and what it writes. */
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -55,6 +55,7 @@ test.each([
   '--trace-peers 0',
   '--trace',
   '--real-crypto=yes',
+  '--members 21 --script file',
   '--unknown',
   'extra',
 ])('%s is refused with a sentence', (args) => {
@@ -104,4 +105,21 @@ test('members who are not online stand in every roster', async () => {
   expect(files).toHaveLength(5)
   const trace = await readFile(join(folder, files[0]!), 'utf8')
   expect(trace.match(/"kind":"(create|join)"/g)).toHaveLength(80)
+})
+
+test('a script is carried out, and the report says by whom the group is left', async () => {
+  const script = join(import.meta.dirname, '../../scripts/demo/sample.membership.txt')
+  const args = ['--members', '6', '--events', '150', '--faults', 'loss,reorder', '--script', script]
+  const { membership, ...report } = await reportOf(args)
+  expect(report).toMatchObject({ violations: 0, lost: 0, identicalTimelines: true, pending: 0 })
+  expect(membership!.done).toBeGreaterThan(membership!.notDone.length)
+  expect(membership!.members).not.toContain(2)
+})
+
+test('a script that is not written right costs a sentence with its row, and exit code 2', async () => {
+  const file = join(await makeFolder(), 'script.txt')
+  await writeFile(file, '0.1 0 role 1 admin\n0.2 0 remove 9\n')
+  const { code, errors } = await sim(['--members', '5', '--script', file])
+  expect(code).toBe(2)
+  expect(errors).toMatch(/^Row 2 of the script: "9" is no peer/)
 })

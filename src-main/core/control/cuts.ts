@@ -4,14 +4,23 @@
  *
  *  1. A cut accepts nothing that its author had not seen, whatever it says, and nothing of other people's devices.
  *  2. It reaches only what was done with at most the revoking one's role: an admin does not undo what an owner did who has
- *     stepped down since.
+ *     stepped down since, nor that somebody became an owner by an owner's word.
  *  3. The founding stays, and so do leaving and stepping down; but these end nothing any more when they lie beyond the cut of
  *     somebody else (isBlunted): else whoever was removed could take back what it did by leaving earlier. So does the
  *     removal of a device: of two devices that remove each other neither stays.
  *  4. Invites and namings hang on the office of whoever made them: when it ends, whoever joins or succeeds by them without
  *     having seen that, and unseen, is out.
  */
-import { isLoweringOneself, mayInvite, type Circumstances, type Extent, type Operation } from './operation.ts'
+import {
+  isLoweringOneself,
+  mayInvite,
+  ROLE,
+  type Circumstances,
+  type Extent,
+  type Operation,
+} from './operation.ts'
+
+export type IsBefore = (a: Judged, b: Judged) => boolean
 
 /** An operation, and what is known of it since it came. */
 export interface Judged {
@@ -29,6 +38,8 @@ export interface Judged {
   isRevocation: boolean
   /** Of a join: its invite. */
   invite: Judged | undefined
+  /** By which its author had become an owner, as far as it had seen. */
+  successions: readonly Judged[]
 }
 
 /** circumstances: of the operation. */
@@ -47,13 +58,19 @@ export function isRevocation({ change }: Operation, { target, named }: Circumsta
   }
 }
 
-/** R3: whether a revocation reaches what was done without having seen it. isSeen: whether it had seen that, in turn. */
-export function isBeyond(done: Judged, revocation: Judged, isSeen: boolean): boolean {
+/** R3: whether a revocation reaches what was done without having seen it. */
+export function isBeyond(done: Judged, revocation: Judged, isBefore: IsBefore): boolean {
   const { author, device, seq, change } = done.operation
   const { author: by, change: revoking } = revocation.operation
-  if (change.kind === 'create' || (done.isRevocation && precedence(done, revocation) < 0)) return false
-  const exceeds = (extent: Extent | undefined) =>
-    rank(done) <= rank(revocation) && (!isSeen || seq > (extent?.c ?? 0))
+  if (change.kind === 'create') return false
+  const isSeen = isBefore(done, revocation)
+  const [role, revokingRole] = [
+    roleAgainst(done, revocation, isBefore),
+    roleAgainst(revocation, done, isBefore),
+  ]
+  const isEven = done.isRevocation && role === revokingRole && !isSubject(done, revocation)
+  if (isEven && order(done, revocation) < 0) return false
+  const exceeds = (extent: Extent | undefined) => role <= revokingRole && (!isSeen || seq > (extent?.c ?? 0))
   switch (revoking.kind) {
     case 'revoke':
       return change.kind === 'join' && change.invite === revoking.invite && !isSeen
@@ -71,6 +88,22 @@ export function isBeyond(done: Judged, revocation: Judged, isSeen: boolean): boo
     default:
       return false
   }
+}
+
+/** Whoever became an owner by a succession that another operation takes back acts against that as what it was before. */
+function roleAgainst(one: Judged, other: Judged, isBefore: IsBefore): number {
+  const roles = other.isRevocation
+    ? one.successions
+        .filter((succession) => !isBefore(other, succession) && isBeyond(succession, other, isBefore))
+        .map(roleOf)
+    : []
+  return Math.min(rank(one), ...roles)
+}
+
+/** The removal of an own device, against that of its person: it never reaches that, so it need not give way to it. */
+function isSubject(done: Judged, revocation: Judged): boolean {
+  const { kind } = revocation.operation.change
+  return done.operation.change.kind === 'removeDevice' && (kind === 'role' || kind === 'remove')
 }
 
 /** Of what a revocation reaches: whether it stays, and only takes nothing from others. */
@@ -101,11 +134,20 @@ function hangsOnOffice({ operation, circumstances, invite }: Judged, revocation:
  * end of it.
  */
 export function precedence(a: Judged, b: Judged): number {
-  const byRole = rank(b) - rank(a) || reach(a) - reach(b) || a.depth - b.depth
-  return byRole || (a.operation.id < b.operation.id ? -1 : 1)
+  return rank(b) - rank(a) || order(a, b)
 }
 
-function rank({ circumstances }: Judged): number {
+/** Of equals. */
+function order(a: Judged, b: Judged): number {
+  return reach(a) - reach(b) || a.depth - b.depth || (a.operation.id < b.operation.id ? -1 : 1)
+}
+
+/** A succession is done by the word of an owner. */
+function rank(judged: Judged): number {
+  return judged.operation.change.kind === 'succeed' ? ROLE.owner : roleOf(judged)
+}
+
+function roleOf({ circumstances }: Judged): number {
   return circumstances.author ?? -1
 }
 

@@ -2,9 +2,10 @@
 import type { DeviceTag, EventId } from '../../api/contract.ts'
 import type { Judged } from './cuts.ts'
 import { targetOf, type UserTag } from './operation.ts'
-import { Pasts } from './pasts.ts'
+import { holds, Pasts, type View } from './pasts.ts'
 
 const NONE: readonly number[] = []
+const NOBODY: readonly Judged[] = []
 
 export class Ledger {
   readonly pasts = new Pasts()
@@ -87,6 +88,15 @@ export class Ledger {
 
   revokes(invite: EventId): readonly number[] {
     return this.#revokes.get(invite) ?? NONE
+  }
+
+  /** By which somebody became an owner, as far as somebody has seen. */
+  successionsOf(user: UserTag, view: View): readonly Judged[] {
+    if (this.#successions.length === 0) return NOBODY
+    return this.#successions
+      .filter((number) => holds(view, number))
+      .map((number) => this.judged[number]!)
+      .filter(({ operation }) => operation.author === user)
   }
 
   /** Revocations that may reach an operation. */

@@ -102,6 +102,7 @@ export class Resolver {
       depth: cited.reduce((deepest, parent) => Math.max(deepest, this.#ledger.judged[parent]!.depth + 1), 0),
       isRevocation: isRevocation(operation, circumstances),
       invite: change.kind === 'join' ? this.#ledger.find(change.invite) : undefined,
+      successions: this.#ledger.successionsOf(operation.author, past),
     }
     this.#ledger.add(judged)
     if (!judged.isAllowed) return

@@ -1,8 +1,6 @@
 /** R5, R6: what the operations that count make of one person. */
-import type { Judged } from './cuts.ts'
+import type { IsBefore, Judged } from './cuts.ts'
 import { ROLE, type Role } from './operation.ts'
-
-type IsBefore = (a: Judged, b: Judged) => boolean
 
 /** about: what counts about one person, causes first. undefined: not a member. */
 export function roleOf(about: readonly Judged[], isBefore: IsBefore): Role | undefined {

@@ -20,6 +20,8 @@ import type { Context, Verdicts } from './verdicts.ts'
 
 const NAMINGS_MATTER = new Set<Change['kind']>(['successor', 'succeed', 'role', 'remove'])
 
+const NOBODY: readonly Naming[] = []
+
 export class Standing {
   readonly #ledger: Ledger
   readonly #view: View
@@ -49,7 +51,7 @@ export class Standing {
       target: target === undefined ? undefined : this.role(target),
       invite,
       isOwnDevice: change.kind === 'removeDevice' && this.#hasActed(author, change.device),
-      named: NAMINGS_MATTER.has(change.kind) ? this.named() : [],
+      named: NAMINGS_MATTER.has(change.kind) ? this.named() : NOBODY,
     }
   }
 

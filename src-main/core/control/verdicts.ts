@@ -103,9 +103,10 @@ export class Verdicts {
     const { number } = judged
     const past = this.#ledger.pasts.of(number)
     if (past.missing.length === 0) return false
+    const { isBefore } = this.#ledger
     let isReached = false
     for (const revocation of this.#ledger.mayReach(judged)) {
-      if (holds(past, revocation) || !isBeyond(judged, this.#ledger.judged[revocation]!, false)) continue
+      if (holds(past, revocation) || !isBeyond(judged, this.#ledger.judged[revocation]!, isBefore)) continue
       isReached = true
       if (!this.#reaches.has(revocation)) this.#whole = undefined
       note(this.#reaches, revocation, number)
@@ -120,10 +121,10 @@ export class Verdicts {
   #noteReach(judged: Judged): boolean {
     const { number, isRevocation } = judged
     if (!isRevocation) return false
-    const past = this.#ledger.pasts.of(number)
+    const { isBefore } = this.#ledger
     const reached: number[] = []
     for (const done of this.#ledger.reachableBy(judged))
-      if (isBeyond(this.#ledger.judged[done]!, judged, holds(past, done))) reached.push(done)
+      if (isBeyond(this.#ledger.judged[done]!, judged, isBefore)) reached.push(done)
     if (reached.length === 0) return false
     this.#reaches.set(number, reached)
     this.#lastConflict = number

@@ -48,7 +48,15 @@ describe('cuts that lie', () => {
     expect(story.members).toEqual({ alice: 100, carol: 60, dave: 10, erin: 10 })
   })
 
-  test('nor by removing a device', () => {
+  test('nor by removing a device, also of the same role as whoever removed it', () => {
+    const stepped = new Story()
+      .does('alice', 'carol up', [ALL], set('carol', 80))
+      .does('bob', 'erin in', ['carol up'], add('erin'))
+      .does('bob', 'bob less', ['erin in'], set('bob', 50))
+      .does('carol', 'bob out', ['bob less'], remove('bob', [["bob's", 2]]))
+      .does('bob on phone', 'no laptop', ['erin in'], removeDevice("bob's", 0))
+    expect(stepped.members).toEqual({ alice: 100, carol: 80, dave: 10, erin: 10 })
+
     const story = new Story()
       .does('bob', 'erin in', [ALL], add('erin'))
       .does('alice', 'bob out', ['erin in'], remove('bob', [["bob's", 1]]))
@@ -170,6 +178,32 @@ describe('taking over', () => {
       .does('bob', 'dave out', ['dave named'], remove('dave'))
       .does('bob', 'dave less', ['dave named'], set('dave', 0))
     expect(story.members).toEqual(founders)
+  })
+
+  test('a successor who is removed has no owner’s role to act with as if before', () => {
+    const story = new Story()
+      .does('bob', 'erin in', [ALL], add('erin'))
+      .does('alice', 'bob named', ['erin in'], name('bob'))
+      .does('alice', 'noise', ['bob named'], { kind: 'rotate' })
+      .does('alice', 'more noise', ['noise'], { kind: 'rotate' })
+      .does('alice', 'still more', ['more noise'], { kind: 'rotate' })
+      .does('alice', 'bob out', ['still more'], remove('bob', [["bob's", 1]]))
+      .does('bob on phone', 'bob succeeds', ['bob named'], { kind: 'succeed' })
+      .does('bob on phone', 'no laptop', ['bob succeeds'], removeDevice("bob's", 0))
+      .does('bob on phone 2', 'bob succeeds, too', [ALL, 'bob named'], { kind: 'succeed' })
+      .does('bob on phone 2', 'carol out', ['bob succeeds, too'], remove('carol'))
+    expect(story.members).toEqual({ alice: 100, carol: 60, dave: 10, erin: 10 })
+    expect(story.resolver.cancelledBy('no laptop')).toEqual(['bob out'])
+    expect(story.resolver.cancelledBy('carol out')).toEqual(['bob out'])
+  })
+
+  test('nor does an admin whom a successor removed take that back as if before the naming', () => {
+    const story = new Story()
+      .does('alice', 'carol named', [ALL], name('carol'))
+      .does('carol', 'carol succeeds', ['carol named'], { kind: 'succeed' })
+      .does('carol', 'bob out', ['carol succeeds'], remove('bob', [["bob's", 0]]))
+      .does('bob', 'carol out', [ALL], remove('carol'))
+    expect(story.members).toEqual({ alice: 100, carol: 100, dave: 10 })
   })
 
   test('of an owner who stepped down, no successor backdated from then becomes one once an owner removed it', () => {

@@ -82,16 +82,35 @@ export class Reference {
 
   /** R4. */
   #precedence(a: EventId, b: EventId): number {
-    const order = ({ author, change }: Operation) => {
+    return this.#rank(b) - this.#rank(a) || this.#order(a, b)
+  }
+
+  #order(a: EventId, b: EventId): number {
+    const place = ({ author, change }: Operation) => {
       if (change.kind === 'removeDevice') return 0
       if (change.kind === 'successor') return 1
       return 'target' in change && change.target === author ? 1 : 2
     }
-    const byOrder = order(this.operations.get(a)!) - order(this.operations.get(b)!)
-    return this.#rank(b) - this.#rank(a) || byOrder || this.#depth(a) - this.#depth(b) || (a < b ? -1 : 1)
+    const byPlace = place(this.operations.get(a)!) - place(this.operations.get(b)!)
+    return byPlace || this.#depth(a) - this.#depth(b) || (a < b ? -1 : 1)
+  }
+
+  /** What somebody did as an owner by a succession that does not hold against another one, it did as what it was before. */
+  #roleAgainst(id: EventId, other: EventId): number {
+    const { author } = this.operations.get(id)!
+    const successions = [...this.pasts.get(id)!].filter((one) => {
+      const succession = this.operations.get(one)!
+      if (succession.change.kind !== 'succeed' || succession.author !== author) return false
+      return this.#judge(one).allowed && this.#isRevocation(other) && this.#reaches(other, one)
+    })
+    return Math.min(this.#rank(id), ...successions.map((one) => this.#roleOf(one)))
   }
 
   #rank(id: EventId): number {
+    return this.operations.get(id)!.change.kind === 'succeed' ? 100 : this.#roleOf(id)
+  }
+
+  #roleOf(id: EventId): number {
     return this.#judge(id).circumstances.author ?? -1
   }
 
@@ -114,7 +133,14 @@ export class Reference {
 
   #reaches(revocation: EventId, id: EventId): boolean {
     if (revocation === id || this.#isBefore(revocation, id)) return false
-    if (this.#isRevocation(id) && this.#precedence(id, revocation) < 0) return false
+    const [role, revokingRole] = [this.#roleAgainst(id, revocation), this.#roleAgainst(revocation, id)]
+    const isOwnDevice = this.operations.get(id)!.change.kind === 'removeDevice'
+    const isOfPerson = ['role', 'remove'].includes(this.operations.get(revocation)!.change.kind)
+    if (this.#isRevocation(id)) {
+      if (role > revokingRole) return false
+      const isEven = role === revokingRole && !(isOwnDevice && isOfPerson)
+      if (isEven && this.#order(id, revocation) < 0) return false
+    }
     const { author, device, seq, change } = this.operations.get(id)!
     const { author: by, change: revoking } = this.operations.get(revocation)!
     const wasSeen = this.#isBefore(id, revocation)
@@ -131,7 +157,7 @@ export class Reference {
     if (revoking.kind === 'removeDevice') {
       if (author !== by || device !== revoking.device) return false
       if (change.kind === 'join' || change.kind === 'removeDevice') return false
-      return this.#rank(id) <= this.#rank(revocation) && (!wasSeen || seq > revoking.extent.c)
+      return role <= revokingRole && (!wasSeen || seq > revoking.extent.c)
     }
     if (revoking.kind !== 'role' && revoking.kind !== 'remove') return false
     const left = revoking.kind === 'role' ? revoking.role : -1
@@ -147,7 +173,7 @@ export class Reference {
     }
     if (author !== revoking.target || author === by) return false
     const accepted = revoking.cut.get(device)?.c ?? 0
-    return this.#rank(id) <= this.#rank(revocation) && (!wasSeen || seq > accepted)
+    return role <= revokingRole && (!wasSeen || seq > accepted)
   }
 
   resolve(set: ReadonlySet<EventId>): Outcome {

@@ -106,6 +106,13 @@ describe('R3: cuts', () => {
     expect(story.members).toEqual({ alice: 100, carol: 60, dave: 10 })
   })
 
+  test('not even when that past had been seen', () => {
+    const story = new Story()
+      .does('bob on phone', 'erin in', [ALL], add('erin'))
+      .does('alice', 'bob out', ['erin in'], remove('bob', [["bob's", 9]]))
+    expect(story.members).toEqual({ alice: 100, carol: 60, dave: 10 })
+  })
+
   test('a demotion cuts as a removal does, a promotion does not', () => {
     const both = new Story()
       .does('alice', 'less', [ALL], set('bob', 10))
@@ -209,6 +216,26 @@ describe('R4: precedence', () => {
       expect(story.counts('a: carol out')).toBe(true)
       expect(story.counts('b: bob out')).toBe(false)
       expect(story.members).toEqual({ alice: 100, bob: 90, dave: 10 })
+    }
+  })
+
+  test('of owners who take from each other what had made them owners, the one that came first', () => {
+    const takings: [string, EventId, EventId[], Change][] = [
+      ['erin', 'z: gina out', ['gina less'], remove('gina', [["gina's", 0]])],
+      ['dave', 'noise', ['gina less'], { kind: 'rotate' }],
+      ['dave', 'a: alice out', ['noise'], remove('alice', [["alice's", 6]])],
+    ]
+    for (const inOrder of [takings, [takings[1]!, takings[2]!, takings[0]!]]) {
+      const story = new Story()
+        .does('alice', 'gina in', [ALL], add('gina', 100))
+        .does('alice', 'more noise', ['gina in'], { kind: 'rotate' })
+        .does('alice', 'erin in', ['more noise'], add('erin', 100))
+        .does('gina', 'dave owner', ['erin in'], set('dave', 100))
+        .does('alice', 'alice less', ['dave owner'], set('alice', 10))
+        .does('gina', 'gina less', ['alice less'], set('gina', 10))
+      for (const taking of inOrder) story.does(...taking)
+      expect(story.members).toMatchObject({ alice: 10, dave: 10, erin: 100 })
+      expect(story.members).not.toHaveProperty('gina')
     }
   })
 
