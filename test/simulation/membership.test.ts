@@ -71,9 +71,9 @@ test('a peer that knows no cuts is found out', async () => {
   const whole = Object.getOwnPropertyDescriptor(Roster.prototype, 'isBeyondCut')!
     .value as Roster['isBeyondCut']
   let victim: Roster | undefined
+  const isVictim = (roster: Roster) => (victim ??= roster) === roster
   const spy = vi.spyOn(Roster.prototype, 'isBeyondCut').mockImplementation(function (this: Roster, entry) {
-    victim ??= this
-    return this !== victim && whole.call(this, entry)
+    return !isVictim(this) && whole.call(this, entry)
   })
   onTestFinished(() => spy.mockRestore())
   const outcomes = []
