@@ -47,6 +47,8 @@ export interface ForgerParts {
   random: Random
   /** How far 'ahead' dates: a little beyond what is taken at once, or beyond any end of the world. */
   aheadMs: [from: number, to: number]
+  /** With it the device entered: its first message cites that, or nobody takes it. */
+  entrance: { id: EventId; hlc: Hlc }
   /** What the device has written by itself before; nothing, when unset. */
   tip?: Tip | undefined
 }
@@ -73,7 +75,7 @@ export class Forger {
 
   constructor(parts: ForgerParts) {
     this.#parts = parts
-    this.#tip = this.#twin = parts.tip ?? { seq: 0, previous: undefined, hlc: 0n }
+    this.#tip = this.#twin = parts.tip ?? { seq: 0, previous: undefined, hlc: parts.entrance.hlc }
   }
 
   /** Bytes to hand out now; heads: what each of two branches is to cite. */
@@ -144,15 +146,17 @@ export class Forger {
   }
 
   #encode({ seq, hlc, previous, commit, cited = [] }: Wanted): Event {
-    const { group, tag, sha256, sign, random } = this.#parts
+    const { group, tag, sha256, sign, random, entrance } = this.#parts
     const ids = cited.map(({ id }) => id)
+    const controlHeads = seq === 1 ? [entrance.id] : undefined
     const fields: EventFields = {
       kind: KIND.message,
       tag,
       seq,
       hlc,
       deps: cited.map((entry) => ({ tag: entry.tag, seq: entry.seq })),
-      commit: commit ?? commitTo(previous, ids, undefined, sha256),
+      commit: commit ?? commitTo(previous, ids, controlHeads, sha256),
+      controlHeads,
       body: encodeMessage({ text: `${random.next()}` }),
     }
     return encodeEvent(fields, group, sha256, sign)

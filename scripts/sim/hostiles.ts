@@ -41,6 +41,7 @@ function turn(crowd: Crowd, peer: CrowdPeer, misdeed: Misdeed, { endMs, partitio
     sign: (id) => crypto.sign(id, peer.key.secretKey),
     random,
     aheadMs: AHEAD_MS,
+    entrance: peer.engine.history.at(peer.tag, 'c', 1)!,
   })
   const isFork = misdeed === 'fork'
   const whole = { fromMs: 0, toMs: endMs }

@@ -9,7 +9,8 @@ import { setImmediate } from 'node:timers/promises'
 import type { EventId, Message, UserId } from '../../src-main/api/contract.ts'
 import { AppError } from '../../src-main/api/errors.ts'
 import { encodeBatch } from '../../src-main/core/batch.ts'
-import { chainOf, decodeEvent, deviceTag } from '../../src-main/core/event.ts'
+import { isEntrance } from '../../src-main/core/control/bodies.ts'
+import { chainOf, decodeEvent, deviceTag, type Event } from '../../src-main/core/event.ts'
 import type { Crypto, KeyPair } from '../../src-main/crypto/crypto.ts'
 import { identityOf, type UserIdentity } from '../../src-main/crypto/identity.ts'
 import { Messenger } from '../../src-main/messenger/messenger.ts'
@@ -381,24 +382,24 @@ export class World {
       sign: (id) => crypto.sign(id, person.key.secretKey),
       random: this.random,
       aheadMs: [24 * 60 * 60_000, 48 * 60 * 60_000],
-      tip: this.#tipOf(person),
+      ...this.#writtenBy(person),
     })
   }
 
-  /** What somebody's app wrote last by itself, as the disk tells. */
-  #tipOf({ key, disk }: Person): Tip | undefined {
+  /** With what somebody's app entered, and what it wrote last by itself, as the disk tells. */
+  #writtenBy({ key, disk }: Person): { entrance: Event; tip: Tip | undefined } {
     const { sha256 } = this.#options.crypto
     const tag = deviceTag(key.publicKey, sha256)
     const prefix = Buffer.from(eventRange(this.group).from.subarray(0, -N_SIZE)).toString('hex')
-    let tip: Tip | undefined
-    for (const [row, bytes] of disk) {
+    const events = [...disk].flatMap(([row, bytes]) => {
       const decoded = row.startsWith(prefix) ? decodeEvent(bytes, this.group, sha256) : undefined
-      if (!decoded || 'reason' in decoded) continue
-      const { id: previous, kind, seq, hlc } = decoded.event
-      if (decoded.event.tag === tag && chainOf(kind) === 'm' && seq > (tip?.seq ?? 0))
-        tip = { seq, previous, hlc }
+      return decoded && 'event' in decoded && decoded.event.tag === tag ? decoded.event : []
+    })
+    const tip = events.filter(({ kind }) => chainOf(kind) === 'm').sort((a, b) => b.seq - a.seq)[0]
+    return {
+      entrance: events.find(({ kind }) => isEntrance(kind))!,
+      tip: tip && { seq: tip.seq, previous: tip.id, hlc: tip.hlc },
     }
-    return tip
   }
 
   /** An event as it leaves an outbox; what is none, as it is. */

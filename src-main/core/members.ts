@@ -216,6 +216,17 @@ export class Roster {
     return this.#inviteKeys.get(invite)
   }
 
+  /** Whether an invite admits this person: again, after a removal, only if it was made since. */
+  admits(invite: EventId, user: UserTag): boolean {
+    const shown = this.#shown
+    return this.#removals.every((id) => {
+      const { author, change } = this.#noted.get(id)!.operation
+      const isAbout = change.kind === 'remove' && change.target === user && (author !== user || change.ban)
+      if (!isAbout || !shown.has(id) || !shown.isEffective(id)) return true
+      return !change.ban && shown.has(invite) && shown.isBefore(id, invite)
+    })
+  }
+
   /** Whether an invite that is here was taken back, or its maker may not invite any more; and until when it holds. */
   inviteState(invite: EventId): { isRevoked: boolean; expiresMs: number } | undefined {
     const operation = this.#noted.get(invite)?.operation
@@ -367,9 +378,20 @@ export class Roster {
     const user = this.device(tag)?.user
     if (user === undefined || !(this.#revoked.has(user) || this.#revoked.has(tag))) return false
     if (chainOf(kind) === 'm')
-      return this.#shown.isBeyondCut({ user, device: tag, seq, heads: seen?.heads ?? [] })
+      return this.#shown.isBeyondCut({ user, device: tag, seq, heads: this.#counted(seen?.heads ?? []) })
     const by = this.#shown.has(id) ? this.#shown.cancelledBy(id) : []
     return by.some((revocation) => this.#noted.get(revocation)!.operation.change.kind !== 'role')
+  }
+
+  /** Of what does not count only that is seen which it cites. */
+  #counted(heads: readonly EventId[]): readonly EventId[] {
+    if (!heads.some((head) => this.#discounted.has(head))) return heads
+    const counted = new Set<EventId>()
+    const left = [...heads]
+    for (let id = left.pop(); id !== undefined; id = left.pop())
+      if (this.#discounted.has(id)) left.push(...this.#noted.get(id)!.operation.parents)
+      else counted.add(id)
+    return [...counted]
   }
 
   /** Devices that may have events beyond a cut. */

@@ -171,7 +171,9 @@ export class Admission {
     if (user === undefined) return 'stranger'
     if (!key) return 'invite-unknown'
     if (!verify(proof, proofStatement(this.#log.group, invite, credentials), key)) return 'stranger'
+    if (roster.isRemovedDevice(deviceTag(fromHex(peer), this.#crypto.sha256))) return 'removed'
     if (roster.wayOut(user) === 'banned') return 'banned'
+    if (!roster.members.has(user) && !roster.admits(invite, user)) return 'invite-revoked'
     const nowMs = this.#nowMs()
     const open = roster.resolver.openInvites(nowMs).find(({ id }) => id === invite)
     if (!open) return this.#whyClosed(invite, nowMs)

@@ -517,6 +517,7 @@ export class Group {
     const former = [...people.values()].flatMap(({ user, out }): FormerMember[] =>
       after === '' && out ? [{ user, name: this.nameOfPerson(user), reason: out }] : [],
     )
+    former.sort((a, b) => (a.user < b.user ? -1 : 1))
     return {
       people: page.map((person) => this.#describePerson(person, devices.get(person.user) ?? [])),
       former: former.slice(0, PEOPLE_PER_PAGE),

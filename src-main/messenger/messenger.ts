@@ -276,8 +276,9 @@ export class Messenger {
     for (const cancel of this.#cancelTimers) cancel()
     this.#links.stop()
     this.#syncing.stop()
-    for (const { outbox, cancelSummary } of this.#groups.values()) {
+    for (const { outbox, cancelSummary, cancelRotation } of this.#groups.values()) {
       cancelSummary?.()
+      cancelRotation?.()
       outbox.stop()
     }
     await this.#parts.network.stop()

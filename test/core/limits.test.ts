@@ -12,6 +12,7 @@ import {
   MAX_BRANCH_CHOICES,
   MAX_CLOCK_TIPS,
   MAX_CONTROL_HEADS,
+  MAX_CREDENTIAL_SIZE_BYTES,
   MAX_FORKS_LISTED,
   MAX_FUTURE_EVENTS,
   MAX_FUTURE_MS,
@@ -23,7 +24,9 @@ import {
 import { SyncSession } from '../../src-main/core/sync-session.ts'
 import { decodeFrame, encodeFrame, type Frame } from '../../src-main/core/sync.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
+import { decodeCredential, encodeCredential } from '../../src-main/messenger/admission.ts'
 import { MAX_FRAME_SIZE_BYTES } from '../../src-main/network/network.ts'
+import { credentialsOf, joinBody } from '../../scripts/sim/gathering.ts'
 import { makeWorld, START_MS } from '../helpers/people.ts'
 
 const tagOf = (device: number) => device.toString(16).padStart(16, '0')
@@ -196,5 +199,32 @@ describe('a sync frame', () => {
       many(MAX_ADDRESSES + 5, () => Uint8Array.of(1)),
     )
     expect(sent[0]).toMatchObject({ addresses: { length: MAX_ADDRESSES } })
+  })
+
+  test('shows a credential of that length, into which the largest entrance fits', () => {
+    const hello = (size: number): Frame => ({
+      ...{ type: 'hello', proof: new Uint8Array(32), credential: new Uint8Array(size) },
+      ...{ incarnation: new Uint8Array(8), wallClockMs: 0, digest: new Uint8Array(32) },
+    })
+    const enter = (size: number): Frame => ({
+      ...{ type: 'enter', proof: new Uint8Array(32), credential: new Uint8Array(size), heads: [] },
+    })
+    for (const frame of [hello, enter]) {
+      expect(isTaken(frame(MAX_CREDENTIAL_SIZE_BYTES))).toBe(true)
+      expect(isTaken(frame(MAX_CREDENTIAL_SIZE_BYTES + 1))).toBe(false)
+    }
+    const { group, gathering, people } = makeWorld(['alice'])
+    const heads = many(MAX_CONTROL_HEADS, (i) => idOf(i, 1))
+    const { key, tag, sign } = people[0]!
+    const fields = {
+      ...{ kind: KIND.join, tag, seq: Number.MAX_SAFE_INTEGER, hlc: hlcAt(START_MS), deps: [] },
+      commit: new Uint8Array(16),
+      controlHeads: heads,
+      body: joinBody(credentialsOf(key, crypto), { ...gathering.door(), heads }, crypto),
+    }
+    const entrance = encodeEvent(fields, group, crypto.sha256, sign)
+    const credential = encodeCredential({ type: 'entrance', event: entrance.bytes })
+    expect(credential.length).toBeLessThanOrEqual(MAX_CREDENTIAL_SIZE_BYTES)
+    expect(decodeCredential(credential)).toEqual({ type: 'entrance', event: entrance.bytes })
   })
 })

@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { GroupId, GroupSummary, Message } from '../../src-main/api/contract.ts'
 import type { ErrorCode } from '../../src-main/api/errors.ts'
 import { toHex } from '../../src-main/core/bytes.ts'
+import { identityOf } from '../../src-main/crypto/identity.ts'
 import { sodiumCrypto } from '../../src-main/crypto/sodium.ts'
 import { Messenger } from '../../src-main/messenger/messenger.ts'
 import { systemTime } from '../../src-main/messenger/time.ts'
@@ -22,6 +23,7 @@ interface Device {
 
 async function makeDevice(hub: MemoryHub, name: string, skewMs = 0): Promise<Device> {
   const key = sodiumCrypto.keyPair()
+  const identity = identityOf(sodiumCrypto.randomBytes(32), sodiumCrypto)
   const disk: MemoryDisk = new Map()
   const clock = { skewMs }
   const start = () =>
@@ -30,6 +32,7 @@ async function makeDevice(hub: MemoryHub, name: string, skewMs = 0): Promise<Dev
       network: createMemoryNetwork(hub, toHex(key.publicKey)),
       crypto: sodiumCrypto,
       key,
+      identity,
       dataFolder: 'memory',
       name,
       time: { ...systemTime, nowMs: () => Date.now() + clock.skewMs },

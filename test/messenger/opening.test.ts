@@ -7,6 +7,7 @@ import { play } from '../../scripts/sim/play.ts'
 import { Random } from '../../scripts/sim/random.ts'
 import type { GroupId, GroupSummary, Message } from '../../src-main/api/contract.ts'
 import { toHex } from '../../src-main/core/bytes.ts'
+import { identityOf } from '../../src-main/crypto/identity.ts'
 import { sodiumCrypto } from '../../src-main/crypto/sodium.ts'
 import type { KeyPair } from '../../src-main/crypto/crypto.ts'
 import { Messenger } from '../../src-main/messenger/messenger.ts'
@@ -55,6 +56,7 @@ class Device {
   readonly disk: MemoryDisk = new Map()
   readonly #hub: MemoryHub
   readonly #key: KeyPair = sodiumCrypto.keyPair()
+  readonly #identity = identityOf(sodiumCrypto.randomBytes(32), sodiumCrypto)
   messenger!: Messenger
   network!: Network
   /** Events of this device. */
@@ -73,6 +75,7 @@ class Device {
       network: this.network,
       crypto: sodiumCrypto,
       key: this.#key,
+      identity: this.#identity,
       dataFolder: 'memory',
       name: this.name,
       time,
@@ -119,8 +122,10 @@ async function makeGroup(): Promise<{ alice: Device; bob: Device; group: GroupId
   const { invite } = await alice.commands.createInvite({ group })
   await bob.commands.joinGroup({ invite })
   for (const device of [alice, bob])
-    await until(device.messenger, async () => (await device.summary()).people === 2)
-  alice.written = bob.written = 1
+    await until(device.messenger, async () => (await lengthOf(device)) === 4 + 2)
+  // The foundation, settings, an invite and her name; his entrance and his name.
+  alice.written = 4
+  bob.written = 2
   return { alice, bob, group }
 }
 
@@ -344,9 +349,14 @@ test.each<[string, (disk: MemoryDisk) => void]>([
   ['with an answer that answers something else', (disk) => alterRow(disk, 'o', 12)],
   ['without a reaction', (disk) => void disk.delete(rowsOf(disk, 'r')[0]!)],
   ['with a reaction too much', (disk) => copyTo(disk, 'r', (key) => `${key.slice(0, -2)}01`)],
-  ['without a member', (disk) => void disk.delete(rowsOf(disk, 'm')[0]!)],
-  ['with a member under another name', (disk) => alterRow(disk, 'm')],
-  ['with a member too much', (disk) => copyTo(disk, 'm', (key) => `${key.slice(0, -2)}ff`)],
+  ['without a device', (disk) => void disk.delete(rowsOf(disk, 'm')[0]!)],
+  ['with a device of somebody else', (disk) => alterRow(disk, 'm')],
+  ['with a device too much', (disk) => copyTo(disk, 'm', (key) => `${key.slice(0, -2)}ff`)],
+  ['without a member', (disk) => void disk.delete(rowsOf(disk, 'u')[0]!)],
+  ['with a member under another name', (disk) => alterRow(disk, 'u')],
+  ['with a member too much', (disk) => copyTo(disk, 'u', (key) => `${key.slice(0, -2)}ff`)],
+  ['without settings', (disk) => void disk.delete(rowsOf(disk, 'q')[0]!)],
+  ['with a group under another name', (disk) => alterRow(disk, 'q')],
 ])('records %s are repaired from the log', async (_, change) => {
   const { alice, bob, group } = await makeGroup()
   const { id } = await bob.post({ group, text: 'tea?' })
