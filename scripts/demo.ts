@@ -31,7 +31,8 @@ const AGREE_INTERVAL_MS = 300
 async function main(args: string[]): Promise<number> {
   const options = readOptions(args)
   const conversation = await readLog(options)
-  const script = options.scriptFile === undefined ? [] : await readScriptFile(options.scriptFile, options.peers)
+  const script =
+    options.scriptFile === undefined ? [] : await readScriptFile(options.scriptFile, options.peers)
   if (!options.exit) ensureBuilt()
   const folder = await mkdtemp(join(tmpdir(), 'tapri-demo-'))
   const cluster = new Cluster(options, folder)
@@ -212,7 +213,9 @@ class Cluster {
     const signal = AbortSignal.timeout(AGREE_TIMEOUT_MS)
     for (;;) {
       const states = await Promise.all(this.peers.map((peer) => peer.call.getState()))
-      const isMember = states.map(({ groups }) => groups.some(({ id, joined, role }) => id === group && joined && role))
+      const isMember = states.map(({ groups }) =>
+        groups.some(({ id, joined, role }) => id === group && joined && role),
+      )
       const members = users.flatMap((_, i) => (isMember[i] ? [i] : []))
       const outsiders = users.flatMap((_, i) => (isMember[i] ? [] : [i]))
       const views = await Promise.all(
@@ -223,10 +226,18 @@ class Cluster {
           return JSON.stringify([people.map(({ user, role }) => [user, role]).sort(), delivered, pending])
         }),
       )
-      const known = members.length > 0 ? (await this.peers[members[0]!]!.call.getPeople({ group })).people : []
+      const known =
+        members.length > 0 ? (await this.peers[members[0]!]!.call.getPeople({ group })).people : []
       const isAgreed =
         views.every((view) => view === views[0]) &&
-        known.map(({ user }) => user).sort().join() === members.map((i) => users[i]).sort().join()
+        known
+          .map(({ user }) => user)
+          .sort()
+          .join() ===
+          members
+            .map((i) => users[i])
+            .sort()
+            .join()
       if (isAgreed || signal.aborted) return { isAgreed, members, outsiders }
       await setTimeout(AGREE_INTERVAL_MS)
     }

@@ -59,3 +59,34 @@ test.each([0, 1])(
     expect(carol.delivered.map((message) => message.id)).not.toContain(id)
   },
 )
+
+test('what somebody wrote on without knowing of their removal is hidden, and answers to it are not', async () => {
+  //  carol  m0 ──────────── m1 ┐         dave has seen m1, and answers it; alice removes carol with a cut after m0
+  //  alice   └─ remove carol   │
+  //  dave                      └─ a1
+  const world = await makeWorld(4)
+  const { group, people } = world
+  const [alice, bob, dave, carol] = people as [Person, Person, Person, Person]
+  const post = async (person: Person, text: string, replyTo?: string) =>
+    (await commandsOf(person).post({ group, text, replyTo })).id
+  const shownBy = async (person: Person) =>
+    (await commandsOf(person).getTimeline({ group, limit: 200 })).messages.map(({ id }) => id)
+  const before = await post(carol, 'before')
+  await world.runUntil(() => world.isQuiet())
+  await world.divide([
+    [alice, bob],
+    [dave, carol],
+  ])
+  await commandsOf(alice).removeMember({ group, user: carol.identity.user, ban: false })
+  const beyond = await post(carol, 'beyond')
+  await world.runUntil(async () => (await shownBy(dave)).includes(beyond))
+  const answer = await post(dave, 'answer', beyond)
+  await world.divide([people])
+  await world.runUntil(async () => (await world.isQuiet()) && (await world.isRosterSettled()))
+  for (const person of [alice, bob, dave]) {
+    const shown = await shownBy(person)
+    expect(shown).toEqual(expect.arrayContaining([before, answer]))
+    expect(shown).not.toContain(beyond)
+  }
+  expect(await world.verdict([before, answer])).toMatchObject({ violations: [], lost: 0, missing: [] })
+})
