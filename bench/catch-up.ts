@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { toHex } from '../src-main/core/bytes.ts'
+import { loadIdentity } from '../src-main/crypto/identity.ts'
 import { sodiumCrypto } from '../src-main/crypto/sodium.ts'
 import { Messenger, openMessenger } from '../src-main/messenger/messenger.ts'
 import { openDeviceKey } from '../src-main/messenger/own-device.ts'
@@ -38,7 +39,8 @@ async function writeGroup(dataFolder: string): Promise<string> {
     const storage = isKept ? await openLevelStorage(join(folder, 'store')) : openMemoryStorage()
     const key = isKept ? await openDeviceKey(storage, folder, crypto) : crypto.keyPair()
     const network = createMemoryNetwork(hub, toHex(key.publicKey))
-    return Messenger.start({ storage, network, crypto, key, dataFolder, name: `Author ${author}` })
+    const identity = await loadIdentity(folder, crypto)
+    return Messenger.start({ storage, network, crypto, key, identity, dataFolder, name: `Author ${author}` })
   }
   const authors = await Promise.all(Array.from({ length: AUTHORS }, (_, author) => start(author)))
   const [founder, ...others] = authors
@@ -46,13 +48,15 @@ async function writeGroup(dataFolder: string): Promise<string> {
   const { invite } = await founder!.commands.createInvite({ group })
   await Promise.all(others.map((author) => author.commands.joinGroup({ invite })))
   const deliveredBy = async ({ operator }: Messenger) => (await operator.getDiagnostics()).delivered
-  for (const author of authors) await until(author, async () => (await deliveredBy(author)) === AUTHORS)
+  // Founding, settings and an invite; of everybody a profile, and of all but the founder an entrance.
+  const before = 3 + AUTHORS + AUTHORS - 1
+  for (const author of authors) await until(author, async () => (await deliveredBy(author)) >= before)
   for (let posted = 0; posted < EVENTS; posted += AUTHORS)
     await Promise.all(
       authors.map(({ commands }, i) => commands.post({ group, text: `message ${posted + i}: ${TEXT}` })),
     )
   for (const author of authors.slice(0, PEERS))
-    await until(author, async () => (await deliveredBy(author)) >= EVENTS + AUTHORS)
+    await until(author, async () => (await deliveredBy(author)) >= EVENTS + before)
   await Promise.all(authors.map((author) => author.close()))
   return group
 }

@@ -84,9 +84,10 @@ export async function topicOf(storage: Storage, group: GroupId): Promise<string>
   return epochKeys(secret, group, epochOf(founder), sodiumCrypto).topic
 }
 
-/** Members of a group, as a messenger lists them. */
+/** Members of a group, as a messenger lists them, by name. */
 export async function peopleOf({ commands }: Messenger, group: GroupId): Promise<Person[]> {
-  return (await commands.getPeople({ group })).people
+  const { people } = await commands.getPeople({ group })
+  return people.sort((a, b) => a.name.localeCompare(b.name))
 }
 
 /** Devices of members that forked. */
