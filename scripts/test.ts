@@ -13,7 +13,7 @@ import { installCommand, installPackages, missingPackages, TEST_PACKAGES } from 
 const ROOT = join(import.meta.dirname, '..')
 const BIN = join(ROOT, 'node_modules', '.bin')
 const REPORTS = join(ROOT, 'out', 'reports')
-const STEP_TIMEOUT_MS = 600_000
+const STEP_TIMEOUT_MS = 1_200_000
 
 interface Result {
   passed: number

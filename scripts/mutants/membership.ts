@@ -405,7 +405,7 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
   {
     name: 'cuts: messages beyond one stay',
     file: MEMBERS,
-    find: 'return this.#shown.isBeyondCut({ user, device: tag, seq, heads: seen?.heads ?? [] })',
+    find: 'return this.#shown.isBeyondCut({ user, device: tag, seq, heads: this.#counted(seen?.heads ?? []) })',
     replace: 'return seq > 1_000_000',
   },
   {

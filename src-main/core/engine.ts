@@ -389,6 +389,9 @@ export class Engine {
       sha256,
       sign,
     )
+    // What this device may not write was never written: the next event in its place is no fork.
+    const checked = this.#check(event)
+    if ('reason' in checked) return void effects.push({ type: 'refuse', reason: checked.reason, from: self })
     this.#lookForFork(event, atMs, effects)
     this.#insert(event, self, { nowMs, atMs }, effects)
   }

@@ -298,7 +298,10 @@ export class GroupLog {
     // The roster may have changed since the command was checked: what is on the disk lags behind.
     if (effects.some((effect) => effect.type === 'refuse' && isForbidden(effect.reason)))
       throw new AppError('NOT_ALLOWED', 'Your role in this group does not allow that any more.')
-    if (!delivered) throw new TypeError('an own event was not deliverable')
+    if (!delivered) {
+      const why = effects.map((effect) => (effect.type === 'refuse' ? effect.reason : effect.type))
+      throw new TypeError(`an own event was not deliverable: ${why.join()}`)
+    }
     const { event, entry } = delivered
     await this.#carryOut(effects)
     return this.#delivered(event, entry)

@@ -40,6 +40,22 @@ const appoint = (by: Device, { user }: Device, role: Role) =>
   by.write(KIND.role, encodeChange({ kind: 'role', target: user, role, cut: by.engine.roster.cutOf(user) }))
 const types = (effects: Effect[]) => effects.map(({ type }) => type)
 
+test('a device that may not write, tries twice and may write again has not forked', () => {
+  const { alice, bob } = five()
+  const tries = (nowMs: number) => {
+    const body = new TextEncoder().encode('may I?')
+    return bob.engine.step({ type: 'append', kind: KIND.message, body, nowMs, atMs: nowMs })
+  }
+  const removal = remove(alice, bob)
+  bob.hear(removal)
+  expect(reasons(tries(START_MS + 5_000))).toEqual(['not-a-member'])
+  expect(types(tries(START_MS + 6_000))).toEqual(['refuse'])
+  bob.hear(add(alice, bob))
+  const said = tries(START_MS + 7_000)
+  expect(types(said)).toEqual(['deliver'])
+  expect(bob.engine.history.forks.tags).toEqual([])
+})
+
 describe('what a removed person wrote', () => {
   test('stays up to the cut, and is hidden beyond it, whatever comes first', () => {
     //  mallory  m1 ── m2
