@@ -66,7 +66,7 @@ export async function writeLargeGroup(
 ): Promise<LargeGroup> {
   const owner = await openMessenger({ dataFolder, ...LOOPBACK, name: 'Author 0' })
   const { id: group } = await owner.commands.createGroup({ name: 'large' })
-  const { invite } = await owner.commands.createInvite({ group })
+  const { invite } = await owner.commands.createInvite({ group, maxUses: authors })
   await owner.close()
   const door = decodeInvite(invite, crypto)
   const { log, storage, key } = await openLog(dataFolder, group)
