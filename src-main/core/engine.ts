@@ -245,8 +245,11 @@ export class Engine {
     return this.#parts.verify(signature, fromHex(id), key)
   }
 
-  /** Delivers a verified event and, iteratively, everything that waited for it; or lets it wait. */
-  #insert(first: Event, firstFrom: string, now: Moment, effects: Effect[]): void {
+  /**
+   * Delivers a verified event and, iteratively, everything that waited for it; or lets it wait. known: of the first, what
+   * #check() found, where somebody has asked already.
+   */
+  #insert(first: Event, firstFrom: string, now: Moment, effects: Effect[], known?: Checked): void {
     const ready: { event: Event; from: string; sinceMs: number }[] = [
       { event: first, from: firstFrom, sinceMs: now.atMs },
     ]
@@ -269,7 +272,7 @@ export class Engine {
         if (event === first && this.#buffer.has(event.id)) effects.push({ type: 'wait', event })
         continue
       }
-      const checked = this.#check(event)
+      const checked = event === first && known ? known : this.#check(event)
       if ('reason' in checked) {
         if (checked.reason === 'commit-mismatch') this.#want(event, now.atMs)
         this.#refused.add(event)
@@ -393,7 +396,7 @@ export class Engine {
     const checked = this.#check(event)
     if ('reason' in checked) return void effects.push({ type: 'refuse', reason: checked.reason, from: self })
     this.#lookForFork(event, atMs, effects)
-    this.#insert(event, self, { nowMs, atMs }, effects)
+    this.#insert(event, self, { nowMs, atMs }, effects, checked)
   }
 
   #tick(now: Moment, effects: Effect[]): void {
