@@ -62,8 +62,9 @@ import { writeTrace } from './trace.ts'
 const VERSION = '0.1.0'
 const TICK_MS = 200
 /** A look at a random member's clock now and then finds whatever gossip lost. */
-const ROWS_PER_WRITE = 256
 const ANTI_ENTROPY_MS = 5_000
+/** Of a group that is deleted. */
+const ROWS_PER_WRITE = 256
 /** How soon somebody makes up for a rotation that is missing, at least. */
 const ROTATE_AFTER_MS = 1_000
 /** Changes of a group within this time are told to windows once. */
