@@ -91,6 +91,21 @@ export const JOIN_PROBLEMS = [
 ] as const
 export type JoinProblem = (typeof JOIN_PROBLEMS)[number]
 
+/**
+ * Why a text is not to be read here; it is '' then. no-key: its key has not come yet; it can be read once it has.
+ * before-joining: the group gives newcomers no keys of what was written before they came. expired: it disappeared, as the
+ * group wants it. unreadable: it was not sealed as it must be.
+ */
+export const LOCKED_REASONS = ['no-key', 'before-joining', 'expired', 'unreadable'] as const
+export type Locked = (typeof LOCKED_REASONS)[number]
+
+/**
+ * Who opens the keys of this device when it starts. system: the keychain of the operating system. passphrase: whoever knows
+ * it. none: nobody need; whoever can read the data folder has the keys.
+ */
+export const PROTECTIONS = ['none', 'system', 'passphrase'] as const
+export type Protection = (typeof PROTECTIONS)[number]
+
 /** Whether newcomers may read what was written before they came. */
 export type HistoryPolicy = 'all' | 'from-joining'
 
@@ -151,7 +166,7 @@ export interface GroupSummary {
   /** Everything delivered up to this index has been read. */
   readN: number
   /** Last row of the timeline, for the list. */
-  last?: Pick<Message, 'author' | 'own' | 'text' | 'notice' | 'sentAtMs'> | undefined
+  last?: Pick<Message, 'author' | 'own' | 'text' | 'locked' | 'notice' | 'sentAtMs'> | undefined
   pending: PendingSummary
   /** Events of the past that are being fetched from a neighbour; unset when nothing is. */
   catchingUp?: Progress | undefined
@@ -179,6 +194,7 @@ export interface PendingMessage {
   id: EventId
   author: string
   text: string
+  locked?: Locked | undefined
   sentAtMs: number
   /** How many earlier messages it waits for, as far as known; at least 1. */
   waitingFor: number
@@ -286,6 +302,7 @@ export interface Quote {
   author: string
   /** Cut to 200 characters. */
   text: string
+  locked?: Locked | undefined
 }
 
 export interface Message {
@@ -305,6 +322,7 @@ export interface Message {
   via?: string | undefined
   own: boolean
   text: string
+  locked?: Locked | undefined
   /** For a notice of membership: which sentence of the catalogue to show instead of text. The author did it. */
   notice?: Notice | undefined
   sentAtMs: number
@@ -356,6 +374,15 @@ export interface AppState {
   /** Which build this is, and where it keeps its data. */
   version: string
   dataFolder: string
+  /** Who opens this device's keys, and whether the operating system has a keychain that could. */
+  protection: Protection
+  hasKeychain: boolean
+}
+
+/** What was written and not sent. */
+export interface Draft {
+  text: string
+  replyTo?: Quote | undefined
 }
 
 export interface Commands {
@@ -382,6 +409,16 @@ export interface Commands {
   /** Another person's fingerprint, to compare over another channel. */
   getFingerprint(args: { user: UserId }): Promise<{ words: string[]; code: string }>
   setVerified(args: { user: UserId; verified: boolean }): Promise<void>
+  /**
+   * While the keys are locked every other command fails with KEYS_LOCKED. Once this resolves, the window is to be loaded
+   * again. Fails with WRONG_PASSPHRASE.
+   */
+  unlock(args: { passphrase: string }): Promise<void>
+  /**
+   * From now on this passphrase opens the keys, at least 8 characters; undefined: the keychain, or nobody where there is
+   * none. Fails with KEY_UNREADABLE.
+   */
+  setPassphrase(args: { passphrase?: string | undefined }): Promise<void>
   setBlocked(args: { user: UserId; blocked: boolean }): Promise<void>
   setMuted(args: { user: UserId; muted: boolean }): Promise<void>
 
@@ -460,6 +497,11 @@ export interface Commands {
   post(args: { group: GroupId; text: string; replyTo?: EventId | undefined }): Promise<Message>
   /** on=false takes a reaction back. emoji: one grapheme, at most 32 bytes. */
   react(args: { group: GroupId; target: EventId; emoji: string; on: boolean }): Promise<void>
+  /** Keeps what was written and not sent, until it is called again; '' forgets it. */
+  saveDraft(args: { group: GroupId; draft: Draft }): Promise<void>
+  getDraft(args: { group: GroupId }): Promise<Draft>
+  /** Gives every device of the group a fresh secret, as happens by itself once a week and whenever somebody goes. */
+  renewKeys(args: { group: GroupId }): Promise<void>
   /** Everything delivered up to n has been seen. */
   markRead(args: { group: GroupId; n: number }): Promise<void>
 }
@@ -500,6 +542,8 @@ export const COMMAND_NAMES: readonly CommandName[] = Object.freeze([
   'importIdentity',
   'getFingerprint',
   'setVerified',
+  'unlock',
+  'setPassphrase',
   'setBlocked',
   'setMuted',
   'createGroup',
@@ -525,6 +569,9 @@ export const COMMAND_NAMES: readonly CommandName[] = Object.freeze([
   'explain',
   'post',
   'react',
+  'saveDraft',
+  'getDraft',
+  'renewKeys',
   'markRead',
 ] as const)
 export const UPDATE_NAMES: readonly UpdateName[] = Object.freeze([
