@@ -115,12 +115,14 @@ export interface GroupSettings {
   description: string
   picture?: PictureId | undefined
   history: HistoryPolicy
+  /** How long after a message was written every honest device erases it; 0: never. */
+  disappearAfterMs: number
 }
 
 /** Somebody changed the same thing at the same time: one of these is shown until somebody chooses. */
 export interface SettingConflict {
   field: keyof GroupSettings
-  /** In timeline order; the last one is shown. Of a picture its id. */
+  /** In timeline order; the last one is shown. Of a picture its id, of a time its ms. */
   values: { value: string; by: string }[]
 }
 
@@ -143,6 +145,7 @@ export interface GroupSummary {
   description: string
   picture?: PictureId | undefined
   history: HistoryPolicy
+  disappearAfterMs: number
   conflicts: SettingConflict[]
   /** False while this device still waits to be admitted, or belongs to the group no longer: it may read, not write. */
   joined: boolean
@@ -427,6 +430,7 @@ export interface Commands {
     description?: string | undefined
     picture?: string | undefined
     history?: HistoryPolicy | undefined
+    disappearAfterMs?: number | undefined
   }): Promise<GroupSummary>
   /** Only what is named changes. A picture as for setPicture; '' takes it away. Fails with NOT_ALLOWED. */
   changeSettings(args: {
@@ -435,6 +439,7 @@ export interface Commands {
     description?: string | undefined
     picture?: string | undefined
     history?: HistoryPolicy | undefined
+    disappearAfterMs?: number | undefined
   }): Promise<void>
   /** The last owner must name a new one first: fails with LAST_OWNER. */
   leaveGroup(args: { group: GroupId }): Promise<void>
