@@ -10,12 +10,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { toHex } from '../src-main/core/bytes.ts'
-import { loadIdentity } from '../src-main/crypto/identity.ts'
+import { identityOf } from '../src-main/crypto/identity.ts'
+import { openKeystore } from '../src-main/crypto/keystore.ts'
 import { sodiumCrypto } from '../src-main/crypto/sodium.ts'
 import { Messenger, openMessenger } from '../src-main/messenger/messenger.ts'
 import { openDeviceKey } from '../src-main/messenger/own-device.ts'
 import { createMemoryNetwork, MemoryHub } from '../src-main/network/memory.ts'
 import { openLevelStorage } from '../src-main/storage/level.ts'
+import { sealedStorage } from '../src-main/storage/sealed.ts'
 import { openMemoryStorage } from '../src-main/storage/memory.ts'
 import { until } from '../test/helpers/messengers.ts'
 
@@ -36,10 +38,12 @@ async function writeGroup(dataFolder: string): Promise<string> {
     const folder = folderOf(dataFolder, author)
     const isKept = author < PEERS
     await mkdir(folder, { recursive: true })
-    const storage = isKept ? await openLevelStorage(join(folder, 'store')) : openMemoryStorage()
-    const key = isKept ? await openDeviceKey(storage, folder, crypto) : crypto.keyPair()
+    const keystore = await openKeystore(folder, crypto)
+    const disk = isKept ? await openLevelStorage(join(folder, 'store')) : openMemoryStorage()
+    const storage = sealedStorage(disk, keystore.secrets.storeKey, crypto)
+    const key = await openDeviceKey(storage, keystore, crypto)
     const network = createMemoryNetwork(hub, toHex(key.publicKey))
-    const identity = await loadIdentity(folder, crypto)
+    const identity = identityOf(keystore.secrets.entropy, crypto)
     return Messenger.start({ storage, network, crypto, key, identity, dataFolder, name: `Author ${author}` })
   }
   const authors = await Promise.all(Array.from({ length: AUTHORS }, (_, author) => start(author)))

@@ -11,6 +11,7 @@ import { Clocks } from '../src-main/core/clock.ts'
 import type { Entry } from '../src-main/core/history.ts'
 import { varintSize, Writer } from '../src-main/core/bytes.ts'
 import { MAX_CACHED_CLOCKS } from '../src-main/core/limits.ts'
+import { unsealed } from '../src-main/messenger/bodies.ts'
 import { decodeMessage } from '../src-main/messenger/content.ts'
 import { Random } from '../scripts/sim/random.ts'
 import { rounded } from './parts/measure.ts'
@@ -29,7 +30,7 @@ const byDate = [...messages].sort((a, b) => (a.hlc < b.hlc ? -1 : a.hlc > b.hlc 
 /** Each asks, and tells what it was answered. */
 const questions: Record<string, (clocks: Clocks) => Generator<unknown>> = {
   *answers(clocks) {
-    const contents = new Map(events.map((event) => [event.id, decodeMessage(event)]))
+    const contents = new Map(events.map((event) => [event.id, decodeMessage(unsealed.open(event))]))
     for (const entry of messages) {
       const replyTo = contents.get(entry.id)?.replyTo
       const target = replyTo === undefined ? undefined : history.get(replyTo)

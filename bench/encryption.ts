@@ -5,7 +5,7 @@
 import { deviceTag, type EventFields } from '../src-main/core/event.ts'
 import { hlcAt } from '../src-main/core/hlc.ts'
 import { MAX_SHARES } from '../src-main/core/limits.ts'
-import { epochOf } from '../src-main/core/secrets/derivations.ts'
+import { epochOf, epochSecret } from '../src-main/core/secrets/derivations.ts'
 import { Epochs } from '../src-main/core/secrets/epochs.ts'
 import { decodeRotation, encodeRotation, openShare } from '../src-main/core/secrets/rotation.ts'
 import { Seals } from '../src-main/core/secrets/sealing.ts'
@@ -34,7 +34,7 @@ function median(work: () => void): number {
 
 const epoch = epochOf(GROUP)
 const epochs = new Epochs()
-epochs.add({ founder: GROUP, hlc: 1n, secret: crypto.randomBytes(32) })
+epochs.add({ founder: GROUP, hlc: 1n, ...epochSecret(crypto.randomBytes(32), crypto) })
 const seals = (self: string) => new Seals({ group: GROUP, self, epochs, primitives: crypto })
 const tags = Array.from({ length: AUTHORS }, (_, n) => n.toString(16).padStart(16, '0'))
 const text = crypto.randomBytes(TEXT_SIZE_BYTES)

@@ -11,6 +11,7 @@ import { isShown } from '../src-main/core/timeline.ts'
 import { chainOf, orderingBytes, type Event } from '../src-main/core/event.ts'
 import { timelineKey } from '../src-main/core/timeline.ts'
 import { sodiumCrypto } from '../src-main/crypto/sodium.ts'
+import { unsealed } from '../src-main/messenger/bodies.ts'
 import { decodeReaction } from '../src-main/messenger/content.ts'
 import { encodeN, eventKey, reactionKey, timelineIndexKey } from '../src-main/storage/keys.ts'
 import { TOPIC } from './parts/broadcast.ts'
@@ -31,7 +32,7 @@ const mean = (of: (event: Event) => number) =>
 function rowBytes(event: Event): number {
   const n = encodeN(1)
   const size = eventKey(group, 1).length + event.bytes.length
-  const reaction = decodeReaction(event)
+  const reaction = decodeReaction(unsealed.open(event))
   if (reaction) return size + reactionKey(group, reaction.target, 1).length
   // The flags of a timeline row, and then n.
   return isShown(event.kind) ? size + timelineIndexKey(group, timelineKey(event)).length + 1 + n.length : size

@@ -4,6 +4,9 @@
  *   node src-main/headless.ts --data DIR [--port P] [--listen MULTIADDR]... [--no-mdns] [--name NAME]
  *                             [--operator] [--json] [--delay MS] [--attached]
  *
+ * TAPRI_PASSPHRASE, from the environment, opens the keys, and guards new ones. Without it a passphrase is asked for in the
+ * window, where one guards them.
+ *
  * --attached: ends when its standard input does, so that it never outlives the program that started it.
  */
 import { join } from 'node:path'
@@ -12,6 +15,7 @@ import { parseArgs } from 'node:util'
 import { AppError } from './api/errors.ts'
 import { openMessenger } from './messenger/messenger.ts'
 import { serveClient } from './shell/serve.ts'
+import { Starting } from './shell/starting.ts'
 import { serveWebSocket } from './shell/websocket.ts'
 
 const WINDOW_FOLDER = join(import.meta.dirname, '..', 'out', 'renderer')
@@ -64,13 +68,20 @@ function readOptions(): HeadlessOptions {
 async function main(): Promise<void> {
   const options = readOptions()
   const { dataFolder, listen, mdns, name, delayMs, port, operator, json, attached } = options
-  const messenger = await openMessenger({ dataFolder, listen, mdns, name, delayMs })
+  const start = async (passphrase?: string) => {
+    const messenger = await openMessenger({ dataFolder, listen, mdns, name, delayMs, passphrase })
+    messenger.opened.catch(fail)
+    return messenger
+  }
+  const starting = new Starting((passphrase) => start(passphrase ?? process.env['TAPRI_PASSPHRASE']))
+  await starting.served()
+  if (!starting.messenger && !starting.isLocked) process.exit(1)
   const server = await serveWebSocket({
     folder: WINDOW_FOLDER,
     port,
-    onClient: (transport) => serveClient(transport, messenger, { operator }),
+    onClient: (transport) =>
+      void starting.served().then((served) => serveClient(transport, served, { operator }), fail),
   })
-  messenger.opened.catch(fail)
   let closing = false
   const close = () => {
     if (closing) return
@@ -78,14 +89,14 @@ async function main(): Promise<void> {
     setTimeout(() => process.exit(1), CLOSE_TIMEOUT_MS).unref()
     server
       .close()
-      .then(() => messenger.close())
+      .then(() => starting.close())
       .then(() => process.exit(0), fail)
   }
   process.once('SIGINT', close)
   process.once('SIGTERM', close)
   if (attached) process.stdin.once('close', close).resume()
-  const { peer } = await messenger.operator.getPeerKey()
-  if (json) console.log(JSON.stringify({ ready: true, url: server.url, peer }))
+  const peer = (await starting.messenger?.operator.getPeerKey())?.peer
+  if (json) console.log(JSON.stringify({ ready: true, url: server.url, peer, locked: starting.isLocked }))
   else {
     console.log(`Tapri is running on ${dataFolder}. Open this in a browser on this machine:`)
     console.log(`  ${server.url}`)

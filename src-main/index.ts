@@ -6,13 +6,12 @@
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { app, BrowserWindow, Menu } from 'electron'
-import { AppError } from './api/errors.ts'
-import type { Served } from './api/served.ts'
-import { COMMAND_NAMES, type Commands } from './api/contract.ts'
-import { openMessenger, type Messenger } from './messenger/messenger.ts'
+import { openMessenger } from './messenger/messenger.ts'
 import { acceptWindows } from './shell/electron/ipc.ts'
+import { systemKeychain } from './shell/electron/keychain.ts'
 import { openWindow, prepareSession, registerWindowScheme, WINDOW_ORIGIN } from './shell/electron/window.ts'
 import { serveClient } from './shell/serve.ts'
+import { Starting } from './shell/starting.ts'
 
 const CLOSE_TIMEOUT_MS = 5_000
 const OUT = join(import.meta.dirname, '..')
@@ -55,40 +54,34 @@ if (!app.requestSingleInstanceLock()) {
 
 async function run(): Promise<void> {
   const listen = option('listen')
-  let messenger: Messenger | undefined
-  const open = async (): Promise<Served> => {
-    try {
-      messenger = await openMessenger({
-        dataFolder,
-        listen: listen.length > 0 ? listen : ['/ip4/0.0.0.0/tcp/0'],
-        mdns: !process.argv.includes('--no-mdns'),
-      })
-      messenger.opened.catch(giveUp).catch(die)
-      const link = linkIn(process.argv)
-      if (link !== undefined) messenger.openLink(link)
-      return messenger
-    } catch (error) {
-      return refusing(error)
-    }
-  }
-  /** Damage that showed behind the screen: as if the messenger had not started. */
+  const starting = new Starting(async (passphrase) => {
+    // On some systems the keychain is there only then.
+    await app.whenReady()
+    const messenger = await openMessenger({
+      dataFolder,
+      listen: listen.length > 0 ? listen : ['/ip4/0.0.0.0/tcp/0'],
+      mdns: !process.argv.includes('--no-mdns'),
+      keychain: systemKeychain(),
+      passphrase,
+    })
+    messenger.opened.catch(giveUp).catch(die)
+    const link = linkIn(process.argv)
+    if (link !== undefined) messenger.openLink(link)
+    return messenger
+  })
   const giveUp = async (error: unknown) => {
-    const refused = refusing(error)
-    await messenger?.close()
-    messenger = undefined
-    opening = Promise.resolve(refused)
+    await starting.giveUp(error)
     for (const window of BrowserWindow.getAllWindows()) window.webContents.reload()
   }
-  let opening: Promise<Served> | undefined = open()
+  // Before there is a window: it finds everything open.
+  starting.served().catch(die)
   let closing = false
   app.on('before-quit', (event) => {
     if (closing) return
     closing = true
     event.preventDefault()
     setTimeout(() => app.exit(1), CLOSE_TIMEOUT_MS)
-    Promise.resolve(opening)
-      .then(() => messenger?.close())
-      .then(() => app.exit(0), die)
+    starting.close().then(() => app.exit(0), die)
   })
   process.on('SIGTERM', () => app.quit())
   process.on('SIGINT', () => app.quit())
@@ -106,31 +99,17 @@ async function run(): Promise<void> {
     ]),
   )
   prepareSession(join(OUT, 'renderer'))
-  acceptWindows(WINDOW_ORIGIN, async (transport) => {
-    const served = await (opening ??= open())
-    // Once a page has been told the reason, the next one tries again.
-    if (served !== messenger) opening = undefined
-    serveClient(transport, served)
-  })
+  acceptWindows(WINDOW_ORIGIN, async (transport) => serveClient(transport, await starting.served()))
   openWindow(dataFolder, join(OUT, 'preload', 'preload.cjs'))
   app.on('open-url', (event, url) => {
     event.preventDefault()
-    messenger?.openLink(url)
+    starting.messenger?.openLink(url)
   })
   app.on('second-instance', (_, args) => {
     const link = linkIn(args)
-    if (link !== undefined) messenger?.openLink(link)
+    if (link !== undefined) starting.messenger?.openLink(link)
     const [window] = BrowserWindow.getAllWindows()
     if (window?.isMinimized()) window.restore()
     window?.focus()
   })
-}
-
-/** A window still opens when the messenger could not: every command answers with the reason. Defects are thrown on. */
-function refusing(error: unknown): Served {
-  if (!(error instanceof AppError)) throw error
-  console.error(error.message)
-  const refuse = () => Promise.reject(error)
-  const commands = Object.fromEntries(COMMAND_NAMES.map((name) => [name, refuse])) as unknown as Commands
-  return { commands, operator: {} as Served['operator'], onUpdate: () => () => {} }
 }

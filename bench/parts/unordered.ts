@@ -7,13 +7,16 @@
  * What it leaves out in its favour: it could not tell its peers what it lacks, an answer that comes before its message
  * would never find it, and nothing but verifying every signature again would show that a stored row was altered.
  *
- *   version 1 | kind | flags | device tag 8 | hlc 8 | body length | signature 64 | body
+ * Bodies are encrypted likewise, with a key of their own for each.
+ *
+ *   version 1 | kind | flags | device tag 8 | hlc 8 | epoch 8 | body length | signature 64 | body
  */
 import { ascii, concat, fromHex, Reader, toHex, Writer } from '../../src-main/core/bytes.ts'
 import type { EventFields } from '../../src-main/core/event.ts'
 import { hlcAt, nextHlc } from '../../src-main/core/hlc.ts'
 import { MAX_BODY_SIZE_BYTES, MAX_FUTURE_MS } from '../../src-main/core/limits.ts'
 import { timelineKey } from '../../src-main/core/timeline.ts'
+import { Seals } from '../../src-main/core/secrets/sealing.ts'
 import { sodiumCrypto } from '../../src-main/crypto/sodium.ts'
 import { decodeMessage, decodeReaction } from '../../src-main/messenger/content.ts'
 import { Outbox } from '../../src-main/messenger/outbox.ts'
@@ -27,7 +30,7 @@ import {
 } from '../../src-main/messenger/records.ts'
 import { systemTime } from '../../src-main/messenger/time.ts'
 import { encodeN, eventKey, stateKey, timelineIndexKey } from '../../src-main/storage/keys.ts'
-import { TOPIC, type Broadcast, type BroadcastParts } from './broadcast.ts'
+import { epochOfWorld, TOPIC, type Broadcast, type BroadcastParts } from './broadcast.ts'
 
 type Fields = Pick<EventFields, 'kind' | 'tag' | 'hlc' | 'body'>
 type Plain = Fields & { id: string; signature: Uint8Array; bytes: Uint8Array }
@@ -38,6 +41,17 @@ export async function openUnordered(parts: BroadcastParts): Promise<Broadcast> {
   const { sha256, verify } = sodiumCrypto
   const { group } = world
   const { roster } = self.engine
+  const { id: epochId, epoch, epochs } = epochOfWorld(world)
+  const seals = new Seals({ group, self: self.tag, epochs, primitives: sodiumCrypto })
+  /** Dates differ, and so do keys. */
+  const contextOf = ({ kind, tag, hlc }: Omit<Fields, 'body'>) => ({
+    ...{ kind, tag, hlc, seq: 1, deps: [], commit: new Uint8Array(16), epoch },
+  })
+  const contentOf = (event: Plain) => {
+    const opened = seals.open({ ...contextOf(event), body: event.body }, epochId)
+    if ('reason' in opened) throw new Error(opened.reason)
+    return { kind: event.kind, ...opened }
+  }
   /** Id -> n. */
   const known = new Map<string, number>()
   let latest = 0n
@@ -54,8 +68,9 @@ export async function openUnordered(parts: BroadcastParts): Promise<Broadcast> {
   const idOf = (header: Uint8Array, body: Uint8Array) =>
     sha256(concat([ascii('un1'), fromHex(group), header, sha256(body)]))
 
-  function make({ kind, tag, hlc, body }: Fields): Plain {
-    const writer = new Writer().byte(1).byte(kind).byte(0).hex(tag).uint64(hlc)
+  function make({ kind, tag, hlc, body: plaintext }: Fields): Plain {
+    const body = seals.seal(plaintext, contextOf({ kind, tag, hlc }), epochId)
+    const writer = new Writer().byte(1).byte(kind).byte(0).hex(tag).uint64(hlc).bytes(epoch)
     const header = writer.varint(body.length).finish()
     const id = idOf(header, body)
     const signature = self.sign(id)
@@ -66,6 +81,7 @@ export async function openUnordered(parts: BroadcastParts): Promise<Broadcast> {
     const start = reader.offset
     const [version, kind, flags] = [reader.byte(), reader.byte(), reader.byte()]
     const [tag, hlc] = [reader.hex(8), reader.uint64()]
+    reader.bytes(epoch.length)
     const bodyLength = reader.varint(MAX_BODY_SIZE_BYTES)
     const header = from.subarray(start, reader.offset)
     const signature = reader.bytes(64)
@@ -93,7 +109,7 @@ export async function openUnordered(parts: BroadcastParts): Promise<Broadcast> {
       const put: Row[] = []
       for (const event of batch.events) {
         put.push([eventKey(group, event.n), event.bytes])
-        const reaction = decodeReaction(event)
+        const reaction = decodeReaction(contentOf(event))
         if (reaction) put.push(reactionRow(group, reaction.target, event.n))
         else put.push([timelineIndexKey(group, keyOf(event)), encodePlaced(placed(event))])
       }
@@ -106,7 +122,7 @@ export async function openUnordered(parts: BroadcastParts): Promise<Broadcast> {
   }
 
   function placed(event: Numbered): Placed {
-    const replyTo = decodeMessage(event)?.replyTo
+    const replyTo = decodeMessage(contentOf(event))?.replyTo
     return { n: event.n, answers: replyTo === undefined ? undefined : known.get(replyTo) }
   }
 

@@ -7,6 +7,7 @@ export const ERROR_CODES = {
   UNKNOWN_COMMAND: 'the command does not exist',
   UNKNOWN_GROUP: 'this app is not in that group',
   UNKNOWN_MESSAGE: 'that message is not here (yet)',
+  NO_KEY_YET: 'no member has handed over the keys of the group, so nothing can be written that they can read',
   NOT_JOINED_YET: 'the group is still being joined, so nothing can be written to it',
   INVALID_INVITE: 'the text is not an invite of this version',
   NOT_ALLOWED: 'this person, or this device, may not do that in the group',

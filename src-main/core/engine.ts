@@ -22,6 +22,7 @@ import {
   KIND,
   type DecodeResult,
   type Event,
+  type EventFields,
   type Sha256,
   type SignedId,
 } from './event.ts'
@@ -41,8 +42,16 @@ export interface EngineParts {
   sha256: Sha256
   verify: Verify
   sign: (id: Uint8Array) => Uint8Array
+  /** Encrypts the body of an own message-chain event; its hlc is greater each time. Without it bodies stay as they are. */
+  seal?: (plaintext: Uint8Array, fields: Omit<EventFields, 'body' | 'epoch'>) => Sealed
   /** decodeEvent, unless whoever runs many engines of one group lets them share what it returns. */
   decode?: (bytes: Uint8Array) => DecodeResult
+}
+
+/** An encrypted body, and the epoch (8 bytes) whose secret opens it. */
+export interface Sealed {
+  body: Uint8Array
+  epoch: Uint8Array
 }
 
 /** When an input comes: dates are judged by one clock, ages measured by the other. */
@@ -117,6 +126,8 @@ export class Engine {
   readonly #questions = new GapQuestions()
   /** Forked devices, and when (atMs) an event last came that depends on something of theirs which is not here. */
   readonly #wanted = new Map<DeviceTag, number>()
+  /** Of an own event, also of one that came to nothing: a date seals one text (core/secrets/sealing.ts). */
+  #lastHlc = 0n
   /** Control frontier that this device's last message has seen, as a text. */
   #citedControl = ''
   /** Roster.version that what is hidden goes by. */
@@ -368,7 +379,7 @@ export class Engine {
   }
 
   #append({ kind, body, covers, nowMs, atMs }: Input & { type: 'append' }, effects: Effect[]): void {
-    const { self, group, sha256, sign } = this.#parts
+    const { self, group, sha256, sign, seal } = this.#parts
     const seq = this.history.chain(self, chainOf(kind)).length + 1
     const previous = this.history.at(self, chainOf(kind), seq - 1)
     const isControl = chainOf(kind) === 'c'
@@ -377,21 +388,13 @@ export class Engine {
     const frontier = controlFrontier(this.history)
     const cites = frontier.length > 0 && (isControl || frontier.join() !== this.#citedControl)
     const controlHeads = cites ? frontier : undefined
-    const event = encodeEvent(
-      {
-        kind,
-        tag: self,
-        seq,
-        hlc: nextHlc(this.history.latest, nowMs),
-        deps,
-        commit: commitTo(previous?.id, depIds, controlHeads, sha256),
-        controlHeads,
-        body,
-      },
-      group,
-      sha256,
-      sign,
-    )
+    const { latest } = this.history
+    const hlc = nextHlc(latest > this.#lastHlc ? latest : this.#lastHlc, nowMs)
+    this.#lastHlc = hlc
+    const commit = commitTo(previous?.id, depIds, controlHeads, sha256)
+    const fields = { kind, tag: self, seq, hlc, deps, commit, controlHeads }
+    const sealed = isControl || !seal ? { body } : seal(body, fields)
+    const event = encodeEvent({ ...fields, ...sealed }, group, sha256, sign)
     // What this device may not write was never written: the next event in its place is no fork.
     const checked = this.#check(event)
     if ('reason' in checked) return void effects.push({ type: 'refuse', reason: checked.reason, from: self })

@@ -95,6 +95,11 @@ export function chainOf(kind: number): Chain {
   return kind >= FIRST_CONTROL_KIND ? 'c' : 'm'
 }
 
+/** Whether an event says something of a person or the group: a name, a setting. It counts until it is said otherwise. */
+export function isParticular(kind: number): boolean {
+  return kind === KIND.profile || kind === KIND.settings
+}
+
 /** Word for a kind, for traces and logs. */
 export function kindName(kind: number): string {
   return NAMES.get(kind) ?? `kind-${kind}`

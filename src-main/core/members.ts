@@ -190,6 +190,11 @@ export class Roster {
     return this.#removals.some((id) => shown.has(id) && shown.isEffective(id) && !shown.isBefore(id, founder))
   }
 
+  /** Whether somebody was a member in the past of a delivered control event. */
+  wasMember(user: UserTag, control: EventId): boolean {
+    return this.#all.has(control) && this.#all.roleAt([control], user) !== undefined
+  }
+
   /** Everybody who is a member, or was one, or at least has a device that tried to enter. */
   everybody(): Iterable<UserTag> {
     return new Set([...this.#devicesOf.keys(), ...this.#shown.people()])

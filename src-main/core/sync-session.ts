@@ -17,7 +17,6 @@ import type { Sha256 } from './event.ts'
 import type { Entry, History } from './history.ts'
 import { MAX_ADDRESSES, MAX_WINDOW_EVENTS, SLICE_EVENTS } from './limits.ts'
 import { newest, Offer, type Portion } from './offer.ts'
-import type { SharedSecret } from './secrets/epochs.ts'
 import { encodeFrame, type Frame, type Hello, type Want } from './sync.ts'
 
 export type SyncEffect =
@@ -30,7 +29,8 @@ export type SyncEffect =
   | { type: 'receive'; part: Part }
   | { type: 'window'; events: Uint8Array[] }
   | { type: 'addresses'; addresses: Uint8Array[] }
-  | { type: 'secrets'; secrets: SharedSecret[] }
+  /** Every control event that the peer had is here. */
+  | { type: 'controlsTaken' }
   | { type: 'forkSuspected'; tag: DeviceTag }
   | { type: 'peerClock'; wallClockMs: number; incarnation: Uint8Array }
   /**
@@ -139,8 +139,8 @@ export class SyncSession {
         this.#endReceived = true
         // Whoever wants nothing before it has told what it has, has nothing.
         return this.#isOver ? [this.#finish(this.#isOver)] : this.#isPlanKnown ? [] : this.#end(true)
+      case 'keys':
       case 'secrets':
-        return [frame]
       case 'ask':
       case 'enter':
       case 'voucher':
@@ -163,7 +163,8 @@ export class SyncSession {
     this.#catchUp.take(this, slice, outcome)
     this.#untaken--
     if (isLast) this.#catchUp.finish(this, slice)
-    return this.#goOn()
+    const isControl = isLast && slice.chain === 'c'
+    return isControl ? [{ type: 'controlsTaken' }, ...this.#goOn()] : this.#goOn()
   }
 
   /** What happened in other sessions may allow this one to go on. */

@@ -3,7 +3,6 @@
  *
  *     HELLO     proof, credential, store incarnation, wall clock, digest   one round trip when the digests are equal
  *     REFUSE    why not, and to whoever was removed the event that did it   instead of HELLO; nothing follows
- *     SECRETS   of epochs, to a device of a member
  *     ADDRESSES where other members may be reached
  *     FORKS     devices that are known to have forked; left out when there are none
  *     SUMMARY   4 bytes of a hash over the tips of each 256th of the devices
@@ -20,6 +19,10 @@
  * Whoever has an invite and has caught up asks for a voucher (messenger/admission.ts):
  *
  *     ENTER     proof, credential, control heads                    answered by VOUCHER or REFUSE
+ *
+ * A device of a member that lacks the secrets of epochs asks for them:
+ *
+ *     KEYS      proof, credential, epochs                           answered by SECRETS or REFUSE
  */
 import type { DeviceTag, EventId } from '../api/contract.ts'
 import { Reader, toHex, Writer } from './bytes.ts'
@@ -36,10 +39,12 @@ import {
   MAX_FORKS_LISTED,
   MAX_MISSING_HEADS,
   MAX_MISSING_RANGES,
+  MAX_SECRETS_PER_FRAME,
   MAX_SLICES,
   MAX_WINDOW_EVENTS,
 } from './limits.ts'
 import type { Missing, Range } from './missing.ts'
+import type { EpochId } from './secrets/derivations.ts'
 import { decodeSecrets, encodeSecrets, type SharedSecret } from './secrets/epochs.ts'
 
 export interface Hello {
@@ -74,6 +79,7 @@ export type Frame =
   | ({ type: 'hello' } & Hello)
   | { type: 'refuse'; reason: number; event: Uint8Array }
   | { type: 'secrets'; secrets: SharedSecret[] }
+  | { type: 'keys'; proof: Uint8Array; credential: Uint8Array; epochs: EpochId[] }
   | { type: 'enter'; proof: Uint8Array; credential: Uint8Array; heads: EventId[] }
   | { type: 'voucher'; signature: Uint8Array }
   | { type: 'addresses'; addresses: Uint8Array[] }
@@ -107,9 +113,10 @@ const TYPE = {
   secrets: 15,
   enter: 16,
   voucher: 17,
+  keys: 18,
 } as const
 /** More than MAX_SECRETS_PER_FRAME need. */
-const MAX_SECRETS_SIZE_BYTES = 4_096
+const MAX_SECRETS_SIZE_BYTES = 8_192
 const CHAINS: readonly Chain[] = ['m', 'c']
 
 export function encodeFrame(frame: Frame): Uint8Array {
@@ -123,7 +130,10 @@ export function encodeFrame(frame: Frame): Uint8Array {
       .bytes(frame.digest)
   else if (frame.type === 'refuse') writer.byte(frame.reason).block(frame.event)
   else if (frame.type === 'secrets') writer.block(encodeSecrets(frame.secrets))
-  else if (frame.type === 'enter') writeIds(writer.bytes(frame.proof).block(frame.credential), frame.heads)
+  else if (frame.type === 'keys') {
+    writer.bytes(frame.proof).block(frame.credential).varint(frame.epochs.length)
+    for (const epoch of frame.epochs) writer.hex(epoch)
+  } else if (frame.type === 'enter') writeIds(writer.bytes(frame.proof).block(frame.credential), frame.heads)
   else if (frame.type === 'voucher') writer.bytes(frame.signature)
   else if (frame.type === 'addresses') writeBlocks(writer, frame.addresses)
   else if (frame.type === 'events' || frame.type === 'window') writeBlocks(writer, frame.events)
@@ -190,6 +200,13 @@ function readFrame(reader: Reader): Frame | undefined {
       const secrets = decodeSecrets(reader.block(MAX_SECRETS_SIZE_BYTES))
       return secrets && { type: 'secrets', secrets }
     }
+    case TYPE.keys:
+      return {
+        type: 'keys',
+        proof: reader.bytes(32),
+        credential: reader.block(MAX_CREDENTIAL_SIZE_BYTES).slice(),
+        epochs: readTags(reader, MAX_SECRETS_PER_FRAME),
+      }
     case TYPE.enter:
       return {
         type: 'enter',
@@ -202,7 +219,7 @@ function readFrame(reader: Reader): Frame | undefined {
     case TYPE.addresses:
       return { type: 'addresses', addresses: readBlocks(reader, MAX_ADDRESSES, MAX_ADDRESS_SIZE_BYTES) }
     case TYPE.forks:
-      return readForks(reader)
+      return { type: 'forks', tags: readTags(reader, MAX_FORKS_LISTED) }
     case TYPE.summary:
       return readSummary(reader)
     case TYPE.clock:
@@ -231,11 +248,11 @@ function readFrame(reader: Reader): Frame | undefined {
   }
 }
 
-function readForks(reader: Reader): Frame {
-  const tags: DeviceTag[] = []
-  for (let count = reader.varint(MAX_FORKS_LISTED); count > 0 && !reader.failed; count--)
-    tags.push(reader.hex(8))
-  return { type: 'forks', tags }
+/** Names of 8 bytes. */
+function readTags(reader: Reader, maxCount: number): string[] {
+  const tags: string[] = []
+  for (let count = reader.varint(maxCount); count > 0 && !reader.failed; count--) tags.push(reader.hex(8))
+  return tags
 }
 
 function readSummary(reader: Reader): Frame | undefined {

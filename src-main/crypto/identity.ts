@@ -4,17 +4,14 @@
  *   entropy 32 ── SHA-256("tapri-user-1", entropy) ── seed of the user key ── user id, fingerprint
  *      └── recovery phrase (BIP-39)
  *
- * The entropy is kept in identity.key beside device.key; whoever has either it or the phrase is this person.
+ * The entropy is kept in the keystore (keystore.ts); whoever has either it or the phrase is this person.
  */
-import { join } from 'node:path'
 import type { UserId } from '../api/contract.ts'
 import { ascii, concat } from '../core/bytes.ts'
 import { userId } from '../core/identity.ts'
 import type { Crypto, KeyPair } from './crypto.ts'
-import { damaged, hasKeyFile, readKeyFile, writeKeyFile } from './key-file.ts'
-import { ENTROPY_SIZE, newEntropy, wordsOf } from './phrase.ts'
+import { ENTROPY_SIZE, wordsOf } from './phrase.ts'
 
-const FILE = 'identity.key'
 const FINGERPRINT_WORDS = 12
 const CODE_PREFIX = 'tapri-id:'
 const KEY_SIZE = 32
@@ -33,39 +30,6 @@ export function identityOf(entropy: Uint8Array, crypto: Crypto): UserIdentity {
   const keys = crypto.keyPair(seed)
   crypto.erase(seed)
   return { user: userId(keys.publicKey, crypto.sha256), entropy, keys }
-}
-
-/** The identity of this folder; a new one at the first start. Fails with AppError KEY_UNREADABLE; a damaged file stays. */
-export async function loadIdentity(folder: string, crypto: Crypto): Promise<UserIdentity> {
-  const path = join(folder, FILE)
-  let entropy = await readKeyFile(path)
-  if (!entropy) await writeKeyFile(path, (entropy = newEntropy(crypto)))
-  if (entropy.length !== ENTROPY_SIZE) throw damaged(path)
-  return identityOf(entropy, crypto)
-}
-
-/** Whether this folder has an identity already. */
-export function hasIdentity(folder: string): Promise<boolean> {
-  return hasKeyFile(join(folder, FILE))
-}
-
-/**
- * Another identity in place of the one that is there, which stays beside it as identity.key.retired. Fails with AppError
- * KEY_UNREADABLE when the old one is damaged. After a crash one of the two is there.
- */
-export async function replaceIdentity(
-  folder: string,
-  entropy: Uint8Array,
-  crypto: Crypto,
-): Promise<UserIdentity> {
-  const identity = identityOf(entropy, crypto)
-  const path = join(folder, FILE)
-  const old = await readKeyFile(path)
-  if (old && old.length !== ENTROPY_SIZE) throw damaged(path)
-  if (old && crypto.equals(old, entropy)) return identity
-  if (old) await writeKeyFile(`${path}.retired`, old)
-  await writeKeyFile(path, entropy)
-  return identity
 }
 
 /** 12 words that nobody else has: 132 bits of SHA-256("tapri-fingerprint-1", user public key). */

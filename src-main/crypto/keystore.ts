@@ -9,9 +9,7 @@
  *    the file and knows the passphrase that was.
  * 2. The file is replaced as a whole: after a crash the old or the new one is there, and either opens with its own guard.
  * 3. A file that is damaged, or whose guard refuses, is never replaced.
- * 4. Key files from before (device.key, identity.key) are taken in, and erased once their content is known to be in here.
  */
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../api/errors.ts'
 import { ascii, concat, Reader, Writer } from '../core/bytes.ts'
@@ -19,6 +17,7 @@ import type { Crypto } from './crypto.ts'
 import {
   GUARD_KINDS,
   noGuard,
+  passphraseGuard,
   systemGuard,
   type GuardKind,
   type KeyGuard,
@@ -33,8 +32,6 @@ const KEY_SIZE = 32
 const NONCE_SIZE = 24
 const MAX_WRAPPED_SIZE = 4096
 const ASSOCIATED = ascii('tapri-keys-1')
-/** Where each secret was before; a store key there was not. */
-const OLD_FILES = { entropy: 'identity.key', deviceSeed: 'device.key' } as const
 
 /** 32 bytes each. */
 export interface Secrets {
@@ -54,18 +51,25 @@ interface Sealed {
 }
 
 /**
- * The keystore of a folder, made when there is none: under the keychain if it is available, else under nothing. It is
- * locked when a passphrase guards it, else open. Fails with AppError KEY_UNREADABLE.
+ * The keystore of a folder, made when there is none: under the keychain if it is available, else under the passphrase, else
+ * under nothing. It is locked when a passphrase guards it that is not given, else open. Fails with AppError KEY_UNREADABLE
+ * or WRONG_PASSPHRASE.
  */
-export async function openKeystore(folder: string, crypto: Crypto, keychain?: Keychain): Promise<Keystore> {
+export async function openKeystore(
+  folder: string,
+  crypto: Crypto,
+  { keychain, passphrase }: { keychain?: Keychain | undefined; passphrase?: string | undefined } = {},
+): Promise<Keystore> {
   const path = join(folder, FILE)
   const bytes = await readKeyFile(path)
   const sealed = bytes && decode(bytes)
   if (bytes && !sealed) throw damaged(path)
   const keystore = new Keystore(folder, crypto, sealed)
-  if (!sealed) await keystore.make(keychain?.isAvailable() ? systemGuard(keychain) : noGuard)
+  const given = passphrase === undefined ? undefined : passphraseGuard(passphrase, crypto)
+  if (!sealed) await keystore.make(keychain?.isAvailable() ? systemGuard(keychain) : (given ?? noGuard))
   else if (sealed.guard === 'none') await keystore.unlock(noGuard)
   else if (sealed.guard === 'system') await keystore.unlock(systemGuard(keychain ?? NO_KEYCHAIN))
+  else if (given) await keystore.unlock(given)
   return keystore
 }
 
@@ -75,6 +79,8 @@ export class Keystore {
   #sealed: Sealed | undefined
   #open: { key: Uint8Array; secrets: Secrets } | undefined
   #writing: Promise<void> = Promise.resolve()
+  /** Its secrets were made just now. */
+  isNew = false
 
   constructor(folder: string, crypto: Crypto, sealed: Sealed | undefined) {
     this.#folder = folder
@@ -95,20 +101,20 @@ export class Keystore {
     return this.#opened().secrets
   }
 
-  /** New secrets, or those of the key files from before. Nothing is written when the guard refuses. */
+  /** New secrets. Nothing is written when the guard refuses. */
   async make(guard: KeyGuard): Promise<void> {
     if (this.#sealed) throw new TypeError('there is a keystore already')
     const { randomBytes } = this.#crypto
     const secrets = {
-      entropy: (await this.#old('entropy')) ?? randomBytes(ENTROPY_SIZE),
-      deviceSeed: (await this.#old('deviceSeed')) ?? randomBytes(KEY_SIZE),
+      entropy: randomBytes(ENTROPY_SIZE),
+      deviceSeed: randomBytes(KEY_SIZE),
       storeKey: randomBytes(KEY_SIZE),
     }
     const key = randomBytes(KEY_SIZE)
     const wrapped = await guard.wrap(key)
     await this.#write(() => ({ sealed: { guard: guard.kind, wrapped, ...this.#seal(secrets, key) } }))
     this.#open = { key, secrets }
-    await this.#eraseOld()
+    this.isNew = true
   }
 
   /** Fails with AppError WRONG_PASSPHRASE, or KEY_UNREADABLE when the guard refuses or the file is damaged. */
@@ -124,7 +130,6 @@ export class Keystore {
     if (!secrets) throw damaged(join(this.#folder, FILE))
     this.#crypto.erase(plaintext)
     this.#open = { key, secrets }
-    await this.#eraseOld()
   }
 
   /** Erases the secrets from memory; unlock() brings them back. */
@@ -175,22 +180,6 @@ export class Keystore {
     })
     this.#writing = write.catch(() => {})
     return write
-  }
-
-  async #old(name: keyof typeof OLD_FILES): Promise<Uint8Array | undefined> {
-    const path = join(this.#folder, OLD_FILES[name])
-    const old = await readKeyFile(path)
-    if (old && old.length !== KEY_SIZE) throw damaged(path)
-    return old
-  }
-
-  /** Disks may keep what was erased; what is not the same as here stays. */
-  async #eraseOld(): Promise<void> {
-    for (const name of Object.keys(OLD_FILES) as (keyof typeof OLD_FILES)[]) {
-      const path = join(this.#folder, OLD_FILES[name])
-      const old = await readKeyFile(path)
-      if (old && this.#crypto.equals(old, this.secrets[name])) await rm(path)
-    }
   }
 }
 

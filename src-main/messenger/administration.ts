@@ -31,6 +31,7 @@ export interface AdministrationParts extends Acting {
 type AdministrationCommands = Pick<
   Commands,
   | 'changeSettings'
+  | 'renewKeys'
   | 'leaveGroup'
   | 'createInvite'
   | 'getInvites'
@@ -87,13 +88,18 @@ export function administration(parts: AdministrationParts): AdministrationComman
   }
 
   return {
-    changeSettings: async ({ group, name, description, picture, history }) => {
+    changeSettings: async ({ group, picture, ...settings }) => {
       const open = await demand(group)
       demandRole(open, ROLE.admin)
       const bytes =
         picture === undefined ? undefined : picture === '' ? new Uint8Array(0) : pictureBytes(picture)
-      const body = encodeSettings({ name, description, picture: bytes, history })
-      await parts.append(open, KIND.settings, body)
+      await parts.append(open, KIND.settings, encodeSettings({ ...settings, picture: bytes }))
+    },
+
+    renewKeys: async ({ group }) => {
+      const open = await demand(group)
+      demandRole(open, ROLE.member)
+      await parts.rotate(open)
     },
 
     leaveGroup: async ({ group }) => {

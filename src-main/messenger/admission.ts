@@ -11,6 +11,7 @@
 import type { EventId, GroupId, JoinProblem } from '../api/contract.ts'
 import { fromHex, Reader, Writer } from '../core/bytes.ts'
 import { certifiedUser, proofStatement, voucherStatement, type Credentials } from '../core/control/bodies.ts'
+import type { UserTag } from '../core/control/operation.ts'
 import { chainOf, deviceTag } from '../core/event.ts'
 import type { Entry } from '../core/history.ts'
 import { MAX_CREDENTIAL_SIZE_BYTES } from '../core/limits.ts'
@@ -110,6 +111,13 @@ export class Admission {
   /** Whether a device belongs to the group, as far as is known here. */
   isMember(peer: PeerKey): boolean {
     return this.#log.engine.roster.isActive(deviceTag(fromHex(peer), this.#crypto.sha256))
+  }
+
+  /** The member whose device this is; undefined of a device that does not belong to the group. */
+  memberOf(peer: PeerKey): UserTag | undefined {
+    const { roster } = this.#log.engine
+    const tag = deviceTag(fromHex(peer), this.#crypto.sha256)
+    return roster.isActive(tag) ? roster.device(tag)?.user : undefined
   }
 
   /** undefined: the peer is admitted. */

@@ -1,12 +1,13 @@
 /** The shapes of what windows and operators may ask: their frames are outside bytes, so they are parsed, not trusted. */
 import * as v from 'valibot'
-import { ROLES, type Commands } from '../api/contract.ts'
+import { LOCKED_REASONS, ROLES, type Commands } from '../api/contract.ts'
 import type { OperatorCommands } from '../api/operator.ts'
 import { AppError } from '../api/errors.ts'
 import { TIMELINE_KEY_LENGTH } from '../core/timeline.ts'
 import { MAX_INVITE_USES } from '../core/limits.ts'
 import { PHRASE_WORDS } from '../crypto/phrase.ts'
 import {
+  DisappearAfterMs,
   MAX_DESCRIPTION_LENGTH,
   MAX_EMOJI_SIZE_BYTES,
   MAX_NAME_LENGTH,
@@ -33,7 +34,21 @@ const Description = v.pipe(v.string(), v.trim(), v.maxLength(MAX_DESCRIPTION_LEN
 const Picture = v.pipe(v.string(), v.maxLength(MAX_PICTURE_URL_LENGTH))
 const ShortText = v.pipe(v.string(), v.maxLength(64))
 const Passphrase = v.pipe(v.string(), v.minLength(1), v.maxLength(1_000))
+const NewPassphrase = v.pipe(Passphrase, v.minLength(8))
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+
+export const DraftShape = v.strictObject({
+  text: v.pipe(v.string(), v.maxLength(4 * MAX_TEXT_SIZE_BYTES)),
+  replyTo: v.optional(
+    v.strictObject({
+      id: Id,
+      key: Key,
+      author: v.pipe(v.string(), v.maxLength(4 * MAX_NAME_LENGTH)),
+      text: v.pipe(v.string(), v.maxLength(1_000)),
+      locked: v.optional(v.picklist(LOCKED_REASONS)),
+    }),
+  ),
+})
 
 type Arguments = { [K in keyof (Commands & OperatorCommands)]: v.GenericSchema | undefined }
 
@@ -60,11 +75,14 @@ export const ARGUMENTS: Arguments = {
   setVerified: v.strictObject({ user: User, verified: v.boolean() }),
   setBlocked: v.strictObject({ user: User, blocked: v.boolean() }),
   setMuted: v.strictObject({ user: User, muted: v.boolean() }),
+  unlock: v.strictObject({ passphrase: Passphrase }),
+  setPassphrase: v.strictObject({ passphrase: v.optional(NewPassphrase) }),
   createGroup: v.strictObject({
     name: Name,
     description: v.optional(Description),
     picture: v.optional(Picture),
     history: v.optional(History),
+    disappearAfterMs: v.optional(DisappearAfterMs),
   }),
   changeSettings: v.strictObject({
     group: Id,
@@ -72,6 +90,7 @@ export const ARGUMENTS: Arguments = {
     description: v.optional(Description),
     picture: v.optional(v.union([v.literal(''), Picture])),
     history: v.optional(History),
+    disappearAfterMs: v.optional(DisappearAfterMs),
   }),
   leaveGroup: v.strictObject({ group: Id }),
   deleteGroup: v.strictObject({ group: Id }),
@@ -114,6 +133,9 @@ export const ARGUMENTS: Arguments = {
     emoji: v.pipe(v.string(), v.minLength(1), v.maxBytes(MAX_EMOJI_SIZE_BYTES)),
     on: v.boolean(),
   }),
+  saveDraft: v.strictObject({ group: Id, draft: DraftShape }),
+  getDraft: v.strictObject({ group: Id }),
+  renewKeys: v.strictObject({ group: Id }),
   markRead: v.strictObject({ group: Id, n: Count }),
   postBridged: v.strictObject({
     group: Id,

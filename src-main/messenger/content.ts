@@ -1,10 +1,11 @@
 /**
  * What the body of a message-chain event says, as CBOR. The core carries bodies unread; this is the only place that
- * knows their inside. Bodies come from peers: they are parsed with limits, and what does not parse is shown as such.
+ * knows their inside, once they are opened (messenger/bodies.ts). They come from peers: they are parsed with limits, and
+ * what does not parse is shown as such.
  */
 import { decode, encode } from 'cborg'
 import * as v from 'valibot'
-import type { EventId, HistoryPolicy } from '../api/contract.ts'
+import type { EventId, HistoryPolicy, Locked } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
 import { fromHex, toHex } from '../core/bytes.ts'
 import { KIND } from '../core/event.ts'
@@ -16,6 +17,9 @@ export const MAX_NAME_LENGTH = 64
 export const MAX_DESCRIPTION_LENGTH = 1_000
 export const MAX_REASON_LENGTH = 500
 export const MAX_PICTURE_SIZE_BYTES = 24 * 1024
+
+const MIN_DISAPPEAR_MS = 60 * 60 * 1000
+const MAX_DISAPPEAR_MS = 366 * 24 * MIN_DISAPPEAR_MS
 
 export interface MessageContent {
   text: string
@@ -44,6 +48,8 @@ export interface SettingsContent {
   description?: string | undefined
   picture?: Uint8Array | undefined
   history?: HistoryPolicy | undefined
+  /** 0: never. */
+  disappearAfterMs?: number | undefined
 }
 
 export interface ReportContent {
@@ -51,10 +57,12 @@ export interface ReportContent {
   reason: string
 }
 
-/** An event, as far as its content goes. */
-interface Body {
+/** What an event says, as far as this device can read it: see messenger/bodies.ts. */
+export interface Content {
   kind: number
-  body: Uint8Array
+  /** Empty while it is locked. */
+  plaintext: Uint8Array
+  locked?: Locked | undefined
 }
 
 const Id = v.pipe(
@@ -79,11 +87,17 @@ const PictureBytes = v.custom<Uint8Array>(
     (value.length === 0 || (value.length <= MAX_PICTURE_SIZE_BYTES && pictureType(value) !== undefined)),
 )
 const Profile = v.strictObject({ name: v.optional(Name), picture: v.optional(PictureBytes) })
+/** 0 for never. */
+export const DisappearAfterMs = v.union([
+  v.literal(0),
+  v.pipe(v.number(), v.safeInteger(), v.minValue(MIN_DISAPPEAR_MS), v.maxValue(MAX_DISAPPEAR_MS)),
+])
 const Settings = v.strictObject({
   name: v.optional(Name),
   description: v.optional(v.pipe(v.string(), v.maxLength(MAX_DESCRIPTION_LENGTH))),
   picture: v.optional(PictureBytes),
   history: v.optional(v.picklist(['all', 'from-joining'])),
+  disappearAfterMs: v.optional(DisappearAfterMs),
 })
 const Report = v.strictObject({
   target: Id,
@@ -121,25 +135,25 @@ export function encodeReport({ target, reason }: ReportContent): Uint8Array {
 }
 
 /** undefined when the body is of another kind or version, or not well-formed. */
-export function decodeMessage(event: Body): MessageContent | undefined {
+export function decodeMessage(event: Content): MessageContent | undefined {
   return event.kind === KIND.message || event.kind === KIND.notice
     ? (parsed(Message, event) as MessageContent | undefined)
     : undefined
 }
 
-export function decodeReaction(event: Body): ReactionContent | undefined {
+export function decodeReaction(event: Content): ReactionContent | undefined {
   return event.kind === KIND.reaction ? (parsed(Reaction, event) as ReactionContent | undefined) : undefined
 }
 
-export function decodeProfile(event: Body): ProfileContent | undefined {
+export function decodeProfile(event: Content): ProfileContent | undefined {
   return event.kind === KIND.profile ? (parsed(Profile, event) as ProfileContent | undefined) : undefined
 }
 
-export function decodeSettings(event: Body): SettingsContent | undefined {
+export function decodeSettings(event: Content): SettingsContent | undefined {
   return event.kind === KIND.settings ? (parsed(Settings, event) as SettingsContent | undefined) : undefined
 }
 
-export function decodeReport(event: Body): ReportContent | undefined {
+export function decodeReport(event: Content): ReportContent | undefined {
   return event.kind === KIND.report ? (parsed(Report, event) as ReportContent | undefined) : undefined
 }
 
@@ -164,17 +178,17 @@ function present<T extends object>(content: T): Partial<T> {
 }
 
 /** Several places ask the same event what it says. */
-const known = new WeakMap<Body, unknown>()
+const known = new WeakMap<Content, unknown>()
 
-function parsed(schema: v.GenericSchema, event: Body): unknown {
-  if (!known.has(event)) known.set(event, parse(schema, event.body))
+function parsed(schema: v.GenericSchema, event: Content): unknown {
+  if (!known.has(event)) known.set(event, parse(schema, event.plaintext))
   return known.get(event)
 }
 
-function parse(schema: v.GenericSchema, body: Uint8Array): unknown {
+function parse(schema: v.GenericSchema, plaintext: Uint8Array): unknown {
   let value: unknown
   try {
-    value = decode(body, { strict: true, allowIndefinite: false, rejectDuplicateMapKeys: true })
+    value = decode(plaintext, { strict: true, allowIndefinite: false, rejectDuplicateMapKeys: true })
   } catch {
     return undefined
   }

@@ -43,7 +43,7 @@ async function describeCause(
   if (isShown(cause.kind)) return quote(cause)
   if (cause.kind !== KIND.reaction) return undefined
   const event = await log.read(cause.n)
-  const reaction = decodeReaction(event)
+  const reaction = decodeReaction(log.contentOf(event))
   const target = reaction && log.engine.history.get(reaction.target)
   if (!target) return undefined
   return { ...(await quote(target)), reaction: { author: authorOf(event), emoji: reaction.emoji } }

@@ -11,7 +11,7 @@
 import type { DeviceTag, EventId, GroupId, TimelineKey } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
 import { Engine, type Effect, type EngineParts, type Moment, type Proof } from '../core/engine.ts'
-import { chainOf, decodeEvent, KIND, orderingBytes, type Event } from '../core/event.ts'
+import { chainOf, decodeEvent, isParticular, KIND, orderingBytes, type Event } from '../core/event.ts'
 import type { Entry } from '../core/history.ts'
 import type { UserTag } from '../core/control/operation.ts'
 import { isForbidden, isPassing, isProvablyBad, type Reason } from '../core/reasons.ts'
@@ -31,8 +31,10 @@ import {
 } from '../storage/keys.ts'
 import type { Storage } from '../storage/storage.ts'
 import { Arrivals, type Arrival } from './arrivals.ts'
-import { decodeReaction } from './content.ts'
-import { isParticular, Particulars, type Settings } from './particulars.ts'
+import type { Opening } from './bodies.ts'
+import { decodeReaction, type Content } from './content.ts'
+import { LockedEntries } from './locked-entries.ts'
+import { Particulars, type Settings } from './particulars.ts'
 import {
   answeredBy,
   deviceOf,
@@ -56,6 +58,7 @@ import type { Time } from './time.ts'
 
 export interface GroupLogParts extends EngineParts {
   verifier: Verifier
+  bodies: Opening
 }
 
 /** What became of events of a neighbour. */
@@ -91,6 +94,8 @@ export interface GroupLogEvents {
   onDelivered(delivered: Delivered[]): void
   /** Delivered before, and visible no longer. */
   onHidden(entries: Entry[]): void
+  /** Delivered before, and read only now: the keys came. */
+  onUnlocked(entries: Entry[]): void
   /**
    * Written: who belongs to the group, what somebody is called or may do, or what the group is called. isRenamed: somebody
    * is called otherwise than what is on screens.
@@ -122,6 +127,7 @@ interface Batch {
   /** To be announced: what was delivered, or became visible. */
   visible: Entry[]
   hidden: Entry[]
+  unlocked: Entry[]
   proofs: { tag: DeviceTag; proof: Proof }[]
   durable: boolean
   written: PromiseWithResolvers<void>
@@ -144,10 +150,12 @@ export class GroupLog {
   readonly #restored = Promise.withResolvers<void>()
   #restoring: Promise<boolean> | undefined
   #isRestored = false
+  #reading: Promise<void> = Promise.resolve()
   /** How many events are on the disk: the n of the last one. */
   length = 0
   /** What the group is called, as on the disk. */
   settings: Settings = NO_SETTINGS
+  readonly #locked = new LockedEntries()
   #devices = new Map<DeviceTag, ListedDevice>()
   #people = new Map<UserTag, ListedPerson>()
   /** Sums over all delivered events. */
@@ -197,6 +205,7 @@ export class GroupLog {
       total: length,
       signal: this.#closing.signal,
       onEvent: (event) => this.#notice(event),
+      contentOf: (event, entry) => this.#contentOf(event, entry),
     })
     try {
       const isRepaired = await restoring.run()
@@ -238,6 +247,7 @@ export class GroupLog {
     await this.#restoring?.catch(() => {})
     this.#restored.reject(closed)
     await this.arrivals.settled()
+    await this.#reading.catch(() => {})
     await this.flushed().catch(() => {})
   }
 
@@ -327,6 +337,32 @@ export class GroupLog {
     return decoded.event
   }
 
+  /** What an event says, as far as this device can read it. */
+  contentOf(event: Event): Content {
+    return this.#parts.bodies.open(event)
+  }
+
+  /** Secrets came: reads again what waited for them. Resolves when that is on disk, or the log is being closed. */
+  readAgain(): Promise<void> {
+    this.#reading = this.#reading.catch(() => {}).then(() => this.#readAgain())
+    return this.#reading
+  }
+
+  async #readAgain(): Promise<void> {
+    await this.flushed()
+    const isOpen = async ({ n }: Entry) => this.contentOf(await this.read(n)).locked !== 'no-key'
+    for (const entries of await this.#locked.take(isOpen)) {
+      if (this.#closing.signal.aborted) return
+      for (const entry of entries)
+        if (isParticular(entry.kind)) this.particulars.note(this.contentOf(await this.read(entry.n)), entry)
+      void this.#enqueue((batch) => {
+        this.#noteChanged(batch, entries)
+        batch.unlocked.push(...entries)
+      })
+    }
+    await this.flushed()
+  }
+
   /** Encoded events in the order asked for. */
   async *readMany(ns: readonly number[]): AsyncGenerator<Uint8Array> {
     await this.flushed()
@@ -361,7 +397,7 @@ export class GroupLog {
       if (effect.type === 'deliver') {
         const { event, entry } = effect
         this.#notice(event)
-        this.particulars.note(event, entry)
+        if (isParticular(event.kind)) this.particulars.note(this.#contentOf(event, entry), entry)
         written = this.#enqueue((batch) => {
           batch.delivered.push({ event, entry })
           batch.durable ||= event.tag === this.#parts.self
@@ -443,6 +479,7 @@ export class GroupLog {
       reactions: new Map(),
       visible: [],
       hidden: [],
+      unlocked: [],
       proofs: [],
       durable: false,
       written: Promise.withResolvers(),
@@ -476,6 +513,7 @@ export class GroupLog {
         this.#noteWritten(batch)
         if (visible.length > 0) this.#events.onDelivered(visible)
         if (batch.hidden.length > 0) this.#events.onHidden(batch.hidden)
+        if (batch.unlocked.length > 0) this.#events.onUnlocked(batch.unlocked)
         if (batch.people.size > 0 || batch.settings) this.#events.onPeople(isRenamed)
         for (const { proof } of proofs) this.#events.onFork(proof)
         written.resolve()
@@ -511,14 +549,16 @@ export class GroupLog {
     const put: Row[] = delivered.map(({ event, entry }) => [eventKey(group, entry.n), event.bytes])
     const remove: Uint8Array[] = []
     for (const [entry, isVisible] of reactions) {
-      const target = decodeReaction(await eventOf(entry))?.target
+      const target = decodeReaction(this.#contentOf(await eventOf(entry), entry))?.target
       if (target === undefined) continue
       if (isVisible) put.push(reactionRow(group, target, entry.n))
       else remove.push(reactionKey(group, target, entry.n))
     }
     for (const [key, entry] of timeline)
-      if (entry) put.push(placeRow(group, entry, answeredBy(engine, await eventOf(entry), entry)))
-      else remove.push(timelineIndexKey(group, key))
+      if (entry) {
+        const content = this.#contentOf(await eventOf(entry), entry)
+        put.push(placeRow(group, entry, answeredBy(engine, content, entry)))
+      } else remove.push(timelineIndexKey(group, key))
     for (const device of devices.values()) put.push(deviceRow(group, device))
     for (const [user, person] of people)
       if (person) put.push(personRow(group, person))
@@ -546,8 +586,14 @@ export class GroupLog {
   }
 
   #delivered(event: Event, entry: Entry): Delivered {
-    const answers = answeredBy(this.engine, event, entry)
+    const answers = answeredBy(this.engine, this.#contentOf(event, entry), entry)
     return { event, entry, own: event.tag === this.#parts.self, answers }
+  }
+
+  #contentOf(event: Event, entry: Entry): Content {
+    const content = this.contentOf(event)
+    if (content.locked === 'no-key') this.#locked.add(event, entry)
+    return content
   }
 
   #notice(event: Event): void {

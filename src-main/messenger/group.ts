@@ -11,6 +11,7 @@ import type {
   FormerMember,
   GroupSummary,
   JoinProblem,
+  Locked,
   Message,
   Notice,
   Page,
@@ -34,7 +35,7 @@ import { isShown, timelineKey } from '../core/timeline.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import { decodeN, eventRange, reactionRange, timelineIndexKey, timelineRange } from '../storage/keys.ts'
 import type { Storage } from '../storage/storage.ts'
-import { decodeMessage, decodeReaction, decodeReport } from './content.ts'
+import { decodeMessage, decodeReaction, decodeReport, type Content, type MessageContent } from './content.ts'
 import { explain } from './explanation.ts'
 import type { Delivered, GroupLog } from './group-log.ts'
 import { NewestWindow } from './newest-window.ts'
@@ -88,6 +89,8 @@ export interface GroupParts {
   nameHint: string
   readN: number
   presence: Presence
+  /** There is a key to write with. */
+  hasKey(): boolean
   /** Reference time. */
   nowMs(): number
   /** What a window shows of this group is not what its pages show now. */
@@ -151,6 +154,13 @@ export class Group {
     return !this.#isRefused && this.#isActive
   }
 
+  /** Whether this person may write what others can read: the history is here, a key, and their name in the group. */
+  get isReady(): boolean {
+    // Who is being opened was ready before, and keys are not known yet.
+    if (this.log.opening) return this.joined
+    return this.joined && !this.#awaitsEarlier && this.#parts.hasKey() && this.me?.name !== undefined
+  }
+
   get #isActive(): boolean {
     return this.log.devices.get(this.#device)?.active ?? false
   }
@@ -183,7 +193,7 @@ export class Group {
   /** atMs: Moment.atMs. */
   summary(atMs: number): GroupSummary {
     const { settings, opening, engine } = this.log
-    const { me, joined } = this
+    const { me, isReady: joined } = this
     const role = me?.role === undefined ? undefined : roleName(me.role)
     const { people, online } = this.#count()
     return {
@@ -192,6 +202,7 @@ export class Group {
       description: settings.description,
       picture: settings.picture?.id,
       history: settings.history,
+      disappearAfterMs: settings.disappearAfterMs,
       conflicts: this.log.particulars.conflicts((tag) => this.#nameOf(tag)),
       joined,
       role,
@@ -215,10 +226,10 @@ export class Group {
   noteDelivered(delivered: Delivered[]): number[] {
     const reactedTo = new Set<EventId>()
     for (const { event, entry, own } of delivered) {
-      if (event.kind === KIND.message && !own && entry.n > this.#readN && this.#counts(event.tag))
+      if (event.kind === KIND.message && !own && entry.n > this.#readN && this.#isToRead(event))
         this.#noteUnread(entry.n)
       if (this.#reactedEarly.delete(event.id)) reactedTo.add(event.id)
-      const reaction = decodeReaction(event)
+      const reaction = event.kind === KIND.reaction ? decodeReaction(this.log.contentOf(event)) : undefined
       if (reaction) reactedTo.add(reaction.target)
       const key = timelineKey(event)
       if (isShown(event.kind) && key > (this.#last?.key ?? '')) {
@@ -233,8 +244,18 @@ export class Group {
     for (const { n } of entries) this.#unread.delete(n)
     await this.#readLast()
     const reactions = entries.filter(({ kind }) => kind === KIND.reaction)
+    return this.#reactedTo(reactions)
+  }
+
+  /** Takes note of what can be read now, and could not when it was delivered; returns as noteHidden() does. */
+  async noteUnlocked(entries: readonly Entry[]): Promise<number[]> {
+    await this.#readLast()
+    return this.#reactedTo(entries.filter(({ kind }) => kind === KIND.reaction))
+  }
+
+  async #reactedTo(reactions: readonly Entry[]): Promise<number[]> {
     const events = await Promise.all(reactions.map(({ n }) => this.log.read(n)))
-    return this.#written(events.flatMap((event) => decodeReaction(event)?.target ?? []))
+    return this.#written(events.flatMap((event) => decodeReaction(this.log.contentOf(event))?.target ?? []))
   }
 
   /** The n of those that are on the disk; the rest is still to come, or to be written. */
@@ -343,7 +364,8 @@ export class Group {
 
   /** What an event says by itself. */
   #plain(event: Event): Omit<Message, 'n'> {
-    const content = decodeMessage(event)
+    const content = this.log.contentOf(event)
+    const said = decodeMessage(content)
     return {
       ...this.#row(event),
       id: event.id,
@@ -351,9 +373,9 @@ export class Group {
       kind: event.kind === KIND.message ? 'message' : 'notice',
       device: event.tag,
       user: this.#userOf(event.tag),
-      picture: content?.author === undefined ? this.#pictureOf(event.tag) : undefined,
-      via: content?.author === undefined ? undefined : this.#nameOf(event.tag),
-      text: content?.text ?? '',
+      picture: said?.author === undefined ? this.#pictureOf(event.tag) : undefined,
+      via: said?.author === undefined ? undefined : this.#nameOf(event.tag),
+      text: said?.text ?? '',
       reactions: [],
     }
   }
@@ -366,11 +388,13 @@ export class Group {
 
   /** What the group list shows of an event. */
   #row(event: Event): NonNullable<GroupSummary['last']> {
-    const content = decodeMessage(event)
+    const content = this.log.contentOf(event)
+    const said = decodeMessage(content)
     return shortened({
       author: this.#authorOf(event),
-      own: event.tag === this.#device && content?.author === undefined,
-      text: content?.text ?? '',
+      own: event.tag === this.#device && said?.author === undefined,
+      text: said?.text ?? '',
+      locked: lockedIn(content, said),
       notice: this.#noticeOf(event),
       sentAtMs: hlcTimeMs(event.hlc),
     })
@@ -420,7 +444,7 @@ export class Group {
 
   /** A message of the newest window. */
   async #foretell(event: Event): Promise<Message> {
-    const replyTo = decodeMessage(event)?.replyTo
+    const replyTo = decodeMessage(this.log.contentOf(event))?.replyTo
     const quote = replyTo === undefined ? undefined : await this.#quoteById(replyTo)
     const isBefore = quote !== undefined && quote.key < timelineKey(event)
     return { ...this.#plain(event), n: 0, replyTo: isBefore ? quote : undefined, provisional: true }
@@ -450,12 +474,14 @@ export class Group {
   }
 
   #quoteOf(event: Event): Quote {
-    const text = decodeMessage(event)?.text ?? ''
+    const content = this.log.contentOf(event)
+    const said = decodeMessage(content)
     return {
       id: event.id,
       key: timelineKey(event),
       author: this.#authorOf(event),
-      text: text.slice(0, QUOTE_LENGTH),
+      text: (said?.text ?? '').slice(0, QUOTE_LENGTH),
+      locked: lockedIn(content, said),
     }
   }
 
@@ -464,7 +490,7 @@ export class Group {
     const latest = new Map<string, { key: TimelineKey; on: boolean; emoji: string; tag: string }>()
     for await (const [key] of this.#storage.range(reactionRange(this.log.group, target))) {
       const event = await this.log.read(decodeN(key))
-      const reaction = decodeReaction(event)
+      const reaction = decodeReaction(this.log.contentOf(event))
       if (!reaction || reaction.target !== target) continue
       const slot = `${event.tag} ${reaction.emoji}`
       // With the id, because branches of a fork may share a key.
@@ -492,10 +518,13 @@ export class Group {
       .slice(0, MAX_PREVIEWS)
       .map(({ event, watch }) => {
         const on = 'id' in watch ? event.tag : watch.tag
+        const content = this.log.contentOf(event)
+        const said = decodeMessage(content)
         return {
           id: event.id,
           author: this.#authorOf(event),
-          text: decodeMessage(event)?.text ?? '',
+          text: said?.text ?? '',
+          locked: lockedIn(content, said),
           sentAtMs: hlcTimeMs(event.hlc),
           waitingFor: missingOf(on),
           waitingOn: this.#nameOf(on),
@@ -575,7 +604,7 @@ export class Group {
     for (const entry of history.log.filter(({ kind }) => kind === KIND.report).reverse()) {
       if (reports.length === MAX_REPORTS) break
       const event = await this.log.read(entry.n)
-      const report = decodeReport(event)
+      const report = decodeReport(this.log.contentOf(event))
       const target = report && history.get(report.target)
       if (!target || target.kind !== KIND.message || !history.forks.isVisible(entry)) continue
       const message = await this.#quote(target.n)
@@ -594,6 +623,12 @@ export class Group {
     return this.log.engine.history.forks.cutOff.filter(({ kind }) => kind === KIND.message)
   }
 
+  /** Whether a message counts as unread: not what is from before this person came, or has disappeared. */
+  #isToRead(event: Event): boolean {
+    const { locked } = this.log.contentOf(event)
+    return locked !== 'before-joining' && locked !== 'expired' && this.#counts(event.tag)
+  }
+
   /** Whether messages of a device count as unread. */
   #counts(tag: DeviceTag): boolean {
     const user = this.log.devices.get(tag)?.user
@@ -603,7 +638,7 @@ export class Group {
   #noticeOf(event: Event): Notice | undefined {
     const { roster, history } = this.log.engine
     const isHere = () => history.get(event.id) !== undefined
-    return noticeOf(event, {
+    return noticeOf(event, this.log.contentOf(event), {
       nameOfPerson: (user) => this.nameOfPerson(user),
       author: this.log.devices.get(event.tag)?.user,
       isEffective: (id) => !roster.resolver.has(id) || roster.resolver.isEffective(id),
@@ -613,7 +648,7 @@ export class Group {
   }
 
   #authorOf(event: Event): string {
-    return decodeMessage(event)?.author ?? this.#nameOf(event.tag)
+    return decodeMessage(this.log.contentOf(event))?.author ?? this.#nameOf(event.tag)
   }
 
   #nameOf(tag: string): string {
@@ -646,7 +681,7 @@ export class Group {
       const { kind, tag } = kindAndAuthor(bytes)
       const n = decodeN(key)
       if (kind !== KIND.message || tag === this.#device || !this.#counts(tag)) continue
-      if (await this.#isVisible(n, tag)) latestFirst.push(n)
+      if ((await this.#isVisible(n, tag)) && (await this.#canBeRead(n))) latestFirst.push(n)
     }
     this.#unread = new Set([...latestFirst.reverse(), ...this.#unread])
   }
@@ -658,6 +693,11 @@ export class Group {
     const key = timelineIndexKey(this.log.group, timelineKey(await this.log.read(n)))
     const value = await this.#storage.get(key)
     return value !== undefined && decodePlaced(value).n === n
+  }
+
+  async #canBeRead(n: number): Promise<boolean> {
+    const { history, disappearAfterMs } = this.log.settings
+    return (history === 'all' && disappearAfterMs === 0) || this.#isToRead(await this.log.read(n))
   }
 
   #noteUnread(n: number): void {
@@ -675,6 +715,13 @@ function justAfter(key: TimelineKey): TimelineKey {
   return `${key}00`
 }
 
-function shortened({ author, own, text, notice, sentAtMs }: NonNullable<GroupSummary['last']>) {
-  return { author, own, text: text.slice(0, QUOTE_LENGTH), notice, sentAtMs }
+function shortened(row: NonNullable<GroupSummary['last']>) {
+  const { author, own, text, locked, notice, sentAtMs } = row
+  return { author, own, text: text.slice(0, QUOTE_LENGTH), locked, notice, sentAtMs }
+}
+
+/** Why a text is empty; undefined for what is none, and for what can be read. */
+function lockedIn({ kind, locked }: Content, said: MessageContent | undefined): Locked | undefined {
+  const isText = kind === KIND.message || kind === KIND.notice
+  return isText && !said ? (locked ?? 'unreadable') : undefined
 }

@@ -76,13 +76,13 @@ export function encodeMembership(membership: Membership): Uint8Array {
 }
 
 /** Fails with AppError STORE_CORRUPT. */
-export function decodeMembership(bytes: Uint8Array): Membership {
+export function decodeMembership(bytes: Uint8Array, crypto: Pick<Crypto, 'keyedHash'>): Membership {
   const reader = new Reader(bytes)
   const version = reader.byte()
   const [group, readN] = [reader.hex(32), reader.varint()]
   const epochs: (Epoch | undefined)[] = []
   for (let count = reader.varint(); count > 0 && !reader.failed; count--)
-    epochs.push(decodeEpoch(reader.block(MAX_EPOCH_SIZE_BYTES)))
+    epochs.push(decodeEpoch(reader.block(MAX_EPOCH_SIZE_BYTES), crypto))
   const isJoining = reader.byte() === 1
   const invites: JoiningWith[] = []
   for (let count = reader.varint(MAX_OWN_INVITES + 1); count > 0 && !reader.failed; count--)

@@ -17,11 +17,12 @@ import type { Entry } from '../core/history.ts'
 import { decodeBody, encodeCreate, isEntrance } from '../core/control/bodies.ts'
 import { ROLE } from '../core/control/operation.ts'
 import { Relay } from '../core/relay.ts'
-import { commitmentTo } from '../core/secrets/derivations.ts'
-import type { SharedSecret } from '../core/secrets/epochs.ts'
+import { commitmentTo, epochSecret } from '../core/secrets/derivations.ts'
 import { isShown } from '../core/timeline.ts'
 import { type Crypto, type KeyPair } from '../crypto/crypto.ts'
-import { identityOf, loadIdentity, replaceIdentity, type UserIdentity } from '../crypto/identity.ts'
+import { identityOf, type UserIdentity } from '../crypto/identity.ts'
+import { passphraseGuard, noGuard, systemGuard, type Keychain } from '../crypto/key-guard.ts'
+import { openKeystore, type Keystore } from '../crypto/keystore.ts'
 import { newEntropy } from '../crypto/phrase.ts'
 import { sodiumCrypto } from '../crypto/sodium.ts'
 import { openVerifierPool } from '../crypto/verifier-pool.ts'
@@ -30,20 +31,15 @@ import { createLibp2pNetwork } from '../network/libp2p/node.ts'
 import type { Network, PeerKey, Verdict } from '../network/network.ts'
 import { groupKey, groupRanges, groupsRange } from '../storage/keys.ts'
 import { openLevelStorage } from '../storage/level.ts'
+import { sealedStorage } from '../storage/sealed.ts'
 import type { Storage } from '../storage/storage.ts'
 import { administration } from './administration.ts'
+import { Bodies } from './bodies.ts'
 import { Admission, encodeCredential, inviteCredential, problemOf, type Refusal } from './admission.ts'
 import { checked, MAX_INVITE_LENGTH } from './arguments.ts'
-import {
-  decodeMessage,
-  decodeProfile,
-  decodeSettings,
-  encodeMessage,
-  encodeProfile,
-  encodeReaction,
-  encodeSettings,
-} from './content.ts'
+import { decodeMessage, encodeMessage, encodeProfile, encodeReaction, encodeSettings } from './content.ts'
 import { Counters } from './counters.ts'
+import { readDraft, saveDraft } from './drafts.ts'
 import { enter } from './entering.ts'
 import { Group } from './group.ts'
 import { GroupLog, type Delivered } from './group-log.ts'
@@ -54,7 +50,9 @@ import { demandRole, type Acting, type OpenGroup } from './open-group.ts'
 import { Outbox, type Batching } from './outbox.ts'
 import { isRetired, openDeviceKey, openStoreOf, retire } from './own-device.ts'
 import { ReferenceClock } from './reference-clock.ts'
-import { pictureBytes, pictureUrl, Self } from './self.ts'
+import { NOT_KEPT, personal, type KeyProtection } from './personal.ts'
+import { Secrecy } from './secrecy.ts'
+import { pictureBytes, Self } from './self.ts'
 import { Syncing } from './syncing.ts'
 import { inTime, systemTime, type Time } from './time.ts'
 import { writeTrace } from './trace.ts'
@@ -65,8 +63,6 @@ const TICK_MS = 200
 const ANTI_ENTROPY_MS = 5_000
 /** Of a group that is deleted. */
 const ROWS_PER_WRITE = 256
-/** How soon somebody makes up for a rotation that is missing, at least. */
-const ROTATE_AFTER_MS = 1_000
 /** Changes of a group within this time are told to windows once. */
 const SUMMARY_DELAY_MS = 50
 /** How often windows are told how far a group has been opened. */
@@ -86,6 +82,10 @@ export interface MessengerOptions {
   mdns: boolean
   /** Name for a fresh data folder; kept from then on. */
   name?: string | undefined
+  /** The keychain of the operating system, where there is one. */
+  keychain?: Keychain | undefined
+  /** Opens the keys, where a passphrase guards them; guards new ones where there is no keychain. */
+  passphrase?: string | undefined
   /** Artificial delay of everything received, for demos. */
   delayMs?: number | undefined
 }
@@ -99,7 +99,9 @@ export interface MessengerParts {
   /** The person; somebody new where none is given. */
   identity?: UserIdentity
   /** Keeps another identity in place of it. */
-  keepIdentity?: (entropy: Uint8Array) => Promise<UserIdentity>
+  keepIdentity?: (entropy: Uint8Array) => Promise<void>
+  /** How the keys are kept; nowhere, where it is not given. */
+  protection?: KeyProtection
   dataFolder: string
   name?: string | undefined
   time?: Time
@@ -109,27 +111,45 @@ export interface MessengerParts {
 }
 
 /**
- * Opens the data folder and goes online. Fails with AppError DATA_IN_USE, STORE_CORRUPT, STORE_FAILED or
- * KEY_UNREADABLE; nothing is left open then. What is there can be shown when it resolves; whether all of it is in order
+ * Opens the data folder and goes online. Fails with AppError DATA_IN_USE, STORE_CORRUPT, STORE_FAILED, KEY_UNREADABLE,
+ * KEYS_LOCKED or WRONG_PASSPHRASE; nothing is left open then. What is there can be shown when it resolves; whether all of it is in order
  * is known later: see Messenger.opened.
  */
 export async function openMessenger(options: MessengerOptions): Promise<Messenger> {
-  const { dataFolder, listen, mdns, name, delayMs } = options
+  const { dataFolder, listen, mdns, name, delayMs, keychain, passphrase } = options
+  const crypto = sodiumCrypto
   await mkdir(dataFolder, { recursive: true, mode: 0o700 })
-  const storage = await openLevelStorage(join(dataFolder, 'store'))
+  const keystore = await openKeystore(dataFolder, crypto, { keychain, passphrase })
+  const disk = await openLevelStorage(join(dataFolder, 'store'))
+  const storage = sealedStorage(disk, keystore.secrets.storeKey, crypto)
   const verifier = openVerifierPool()
   try {
-    const key = await openDeviceKey(storage, dataFolder, sodiumCrypto)
-    const identity = await loadIdentity(dataFolder, sodiumCrypto)
+    const key = await openDeviceKey(storage, keystore, crypto)
+    const identity = identityOf(keystore.secrets.entropy, crypto)
     const network = createLibp2pNetwork({ secretKey: key.secretKey, listen, mdns, delayMs: delayMs ?? 0 })
     return await Messenger.start({
-      ...{ storage, network, crypto: sodiumCrypto, verifier, key, identity, dataFolder, name },
-      keepIdentity: (entropy) => replaceIdentity(dataFolder, entropy, sodiumCrypto),
+      ...{ storage, network, crypto, verifier, key, identity, dataFolder, name },
+      keepIdentity: (entropy) => keystore.replace({ entropy }),
+      protection: keyProtection(keystore, crypto, keychain),
     })
   } catch (error) {
     await verifier.close()
     await storage.close()
     throw error
+  }
+}
+
+function keyProtection(keystore: Keystore, crypto: Crypto, keychain: Keychain | undefined): KeyProtection {
+  const hasKeychain = keychain?.isAvailable() ?? false
+  return {
+    get kind() {
+      return keystore.guard
+    },
+    hasKeychain,
+    setPassphrase: (passphrase) => {
+      const otherwise = hasKeychain ? systemGuard(keychain!) : noGuard
+      return keystore.changeGuard(passphrase === undefined ? otherwise : passphraseGuard(passphrase, crypto))
+    },
   }
 }
 
@@ -140,7 +160,9 @@ export class Messenger {
   /** This device. */
   readonly #self: string
   readonly #person: Self
+  readonly #protection: KeyProtection
   readonly #acting: Acting
+  readonly #secrecy: Secrecy
   readonly #groups = new Map<GroupId, OpenGroup>()
   readonly #links: Links
   readonly #syncing: Syncing
@@ -160,6 +182,7 @@ export class Messenger {
   private constructor(parts: MessengerParts, incarnation: Uint8Array, person: Self) {
     this.#parts = parts
     this.#person = person
+    this.#protection = parts.protection ?? NOT_KEPT
     const { network, crypto, key } = parts
     this.#self = deviceTag(key.publicKey, crypto.sha256)
     this.#time = parts.time ?? systemTime
@@ -181,11 +204,11 @@ export class Messenger {
         if (!log.engine.roster.isActive(this.#self) || this.#isRetired) return 'stranger'
         return admission.vouch(peer, credential, heads, controlFrontier(log.engine.history), key)
       },
-      secretsFor: (group, peer) => {
+      secretsFor: (group, peer, epochs) => {
         const { admission, keyring } = this.#groups.get(group)!
-        return admission.isMember(peer) ? keyring.shared : []
+        const user = admission.memberOf(peer)
+        return user === undefined ? [] : keyring.give(user, epochs)
       },
-      onSecrets: (group, secrets) => this.#takeSecrets(this.#groups.get(group), secrets),
       removalOf: async (group, peer) => {
         const { admission, log } = this.#groups.get(group)!
         const removal = admission.removalOf(peer)
@@ -202,6 +225,10 @@ export class Messenger {
         this.#groups.get(group)?.group.noteRefused(false)
       },
       onSynchronised: (group, peer) => this.#synchronised(group, peer),
+      onControlsTaken: (group, peer) => {
+        const open = this.#groups.get(group)
+        if (open) this.#enter(open, peer).catch((error: unknown) => this.#failed(error))
+      },
       onProgress: (group, progress) => this.#groups.get(group)?.group.noteProgress(progress),
       onWindow: (group, events, peer) => this.#groups.get(group)?.group.noteWindow(events, peer),
       onForkSuspected: () => this.#counters.forksSuspected++,
@@ -212,9 +239,22 @@ export class Messenger {
       demandWritable: (group) => this.#demandWritableGroup(group),
       append: (open, kind, body, covers) => this.#append(open, kind, body, covers),
       save: (open) => this.#saveMembership(open.membership),
-      rotate: (open) => this.#rotate(open),
+      rotate: (open) => this.#secrecy.rotate(open),
       nowMs: () => this.#clock.now(),
     }
+    this.#secrecy = new Secrecy({
+      ...this.#acting,
+      network,
+      syncing: this.#syncing,
+      time: this.#time,
+      mayWrite: () => !this.#isRetired,
+      admitted: (group) => this.#shuffled(this.#links.admitted(group)),
+      onReadable: (open) => {
+        this.#tell('timelineChanged', { group: open.log.group })
+        this.#changed(open)
+      },
+      onFailure: (error) => this.#failed(error),
+    })
     this.commands = checked(this.#makeCommands())
     this.operator = checked(this.#makeOperatorCommands())
   }
@@ -227,7 +267,8 @@ export class Messenger {
     const messenger = new Messenger(parts, await openStoreOf(tag, storage, crypto), person)
     messenger.#isRetired = await isRetired(tag, storage)
     if (person.name === '' && parts.name !== undefined) await person.setName(parts.name)
-    for await (const [, value] of storage.range(groupsRange())) await messenger.#open(decodeMembership(value))
+    for await (const [, value] of storage.range(groupsRange()))
+      await messenger.#open(decodeMembership(value, crypto))
     await network.start({
       onPeer: (peer, connected) => messenger.#onPeer(peer, connected),
       onTopicPeer: (topic, peer, joined) => messenger.#onTopicPeer(topic, peer, joined),
@@ -292,7 +333,14 @@ export class Messenger {
   #makeCommands(): Commands {
     return {
       getState: async () => this.#state(),
-      ...this.#personalCommands(),
+      ...personal({
+        person: this.#person,
+        groups: this.#groups,
+        protection: this.#protection,
+        announce: (change) => this.#announceSelf(change),
+        tell: (name, argument) => this.#tell(name, argument),
+        peopleChanged: (open) => this.#peopleChanged(open),
+      }),
       ...administration({
         ...this.#acting,
         crypto: this.#parts.crypto,
@@ -325,6 +373,8 @@ export class Messenger {
         const body = encodeReaction({ target, emoji, on })
         await this.#append(await this.#demandWriter(group), KIND.reaction, body, target)
       },
+      saveDraft: ({ group, draft }) => saveDraft(this.#parts.storage, this.#demand(group).log.group, draft),
+      getDraft: ({ group }) => readDraft(this.#parts.storage, this.#demand(group).log.group),
       markRead: async ({ group, n }) => {
         const open = this.#demand(group)
         open.group.markRead(n)
@@ -334,69 +384,6 @@ export class Messenger {
         await this.#saveMembership(open.membership)
       },
     }
-  }
-
-  #personalCommands() {
-    const person = this.#person
-    const changed = () => this.#tell('identityChanged', person.identity)
-    const demandFresh = () => {
-      if (this.#groups.size > 0)
-        throw new AppError('IDENTITY_IN_USE', 'This identity is in groups already. Use an empty data folder.')
-    }
-    const mark = (name: 'verified' | 'blocked' | 'muted') => async (user: string, on: boolean) => {
-      await person.mark(name, user, on)
-      if (name === 'blocked') this.#tell('blockedChanged', { users: person.marked('blocked') })
-      for (const open of this.#groups.values()) {
-        await open.group.countUnread()
-        this.#peopleChanged(open)
-      }
-    }
-    const [verify, block, mute] = [mark('verified'), mark('blocked'), mark('muted')]
-    return {
-      setName: async ({ name }) => {
-        await person.setName(name)
-        changed()
-        await this.#announceSelf({ name })
-      },
-      setPicture: async ({ picture }) => {
-        const bytes = picture === undefined ? undefined : pictureBytes(picture)
-        await person.setPicture(bytes)
-        changed()
-        await this.#announceSelf({ picture: bytes ?? new Uint8Array(0) })
-      },
-      getPicture: async ({ picture }) => ({ data: await this.#picture(picture) }),
-      revealPhrase: async () => ({ words: person.phrase }),
-      confirmPhrase: async ({ words }) => {
-        await person.confirmPhrase(words)
-        changed()
-      },
-      restoreIdentity: async ({ phrase }) => {
-        demandFresh()
-        await person.restore(phrase)
-        changed()
-        return person.identity
-      },
-      exportIdentity: async ({ passphrase }) => ({ text: await person.export(passphrase) }),
-      importIdentity: async ({ text, passphrase }) => {
-        demandFresh()
-        await person.import(text, passphrase)
-        changed()
-        return person.identity
-      },
-      getFingerprint: async ({ user }) => {
-        for (const { log } of this.#groups.values()) {
-          const [tag] = log.engine.roster.devicesOf(user)
-          if (tag === undefined) continue
-          const { userKey } = log.engine.roster.device(tag)!
-          const { fingerprint, fingerprintCode } = person.fingerprint(userKey)
-          return { words: fingerprint, code: fingerprintCode }
-        }
-        throw new AppError('UNKNOWN_PERSON', 'That person is not known here.')
-      },
-      setVerified: ({ user, verified }) => verify(user, verified),
-      setBlocked: ({ user, blocked }) => block(user, blocked),
-      setMuted: ({ user, muted }) => mute(user, muted),
-    } satisfies Partial<Commands>
   }
 
   #makeOperatorCommands(): OperatorCommands {
@@ -417,7 +404,7 @@ export class Messenger {
         const { log } = await this.#restored(this.#demand(group))
         const lines: [number, string][] = []
         for (const { n, id } of log.engine.history.log) {
-          const line = decodeMessage(await log.read(n))?.line
+          const line = decodeMessage(log.contentOf(await log.read(n)))?.line
           if (line !== undefined) lines.push([line, id])
         }
         return { lines }
@@ -441,6 +428,8 @@ export class Messenger {
       addresses: this.#parts.network.addresses(),
       version: VERSION,
       dataFolder: this.#parts.dataFolder,
+      protection: this.#protection.kind,
+      hasKeychain: this.#protection.hasKeychain,
     }
   }
 
@@ -450,7 +439,7 @@ export class Messenger {
     const { picture, ...texts } = settings
     const content = { ...texts, picture: picture === undefined ? undefined : pictureBytes(picture) }
     const { crypto, key, network } = this.#parts
-    const secret = crypto.randomBytes(32)
+    const secret = epochSecret(crypto.randomBytes(32), crypto)
     const fields = {
       kind: KIND.create,
       tag: this.#self,
@@ -462,7 +451,9 @@ export class Messenger {
     }
     const sign = (id: Uint8Array) => crypto.sign(id, key.secretKey)
     const event = encodeEvent(fields, '', crypto.sha256, sign)
-    const membership = this.#membership(event.id, { epochs: [{ founder: event.id, hlc: event.hlc, secret }] })
+    const membership = this.#membership(event.id, {
+      epochs: [{ founder: event.id, hlc: event.hlc, ...secret }],
+    })
     await this.#saveMembership(membership)
     const open = await this.#open(membership)
     await this.#restore(open)
@@ -547,6 +538,16 @@ export class Messenger {
   async #open(membership: Membership): Promise<OpenGroup> {
     const { storage, network, crypto, key, batching } = this.#parts
     const id = membership.group
+    const nowMs = () => this.#clock.now()
+    const settings = () => log.particulars.settings
+    const keyring = new Keyring(
+      {
+        ...{ group: id, settings, crypto, device: this.#self, key, user: this.#person.user },
+        roster: () => log.engine.roster,
+      },
+      membership.epochs,
+    )
+    const bodies = new Bodies({ group: id, device: this.#self, crypto, settings, keyring, nowMs })
     const parts = {
       group: id,
       self: this.#self,
@@ -554,12 +555,16 @@ export class Messenger {
       verify: crypto.verify,
       verifier: this.#verifier,
       sign: (eventId: Uint8Array) => crypto.sign(eventId, key.secretKey),
+      seal: bodies.seal.bind(bodies),
+      bodies,
     }
-    const log = await GroupLog.open(parts, storage, {
+    const log: GroupLog = await GroupLog.open(parts, storage, {
       onControl: (event) => {
-        if (this.#groups.get(id)?.keyring.note(event)) this.#secretsKnown(id)
+        const open = this.#groups.get(id)
+        if (open?.keyring.note(event)) this.#secrecy.noteKnown(open)
       },
       onDelivered: (delivered) => this.#delivered(id, delivered),
+      onUnlocked: (entries) => void this.#unlocked(id, entries).catch((error) => this.#failed(error)),
       onHidden: (entries) => void this.#hidden(id, entries).catch(reportStoreFailure),
       onFork: (proof) => this.#forked(id, proof),
       onOwnUnknown: () => this.#retire(),
@@ -569,10 +574,6 @@ export class Messenger {
       onDuplicate: () => this.#counters.duplicates++,
       onAsk: (width, sources) => this.#ask(id, width, sources),
     })
-    const keyring = new Keyring(
-      { group: id, roster: log.engine.roster, crypto, device: this.#self, key },
-      membership.epochs,
-    )
     const presence = {
       connectionOf: (peer: PeerKey) => this.#links.connectionOf(id, peer),
       overall: () => this.#links.overall(id),
@@ -586,7 +587,8 @@ export class Messenger {
       nameHint: membership.nameHint,
       readN: membership.readN,
       presence,
-      nowMs: () => this.#clock.now(),
+      hasKey: () => keyring.current !== undefined,
+      nowMs,
       onTimelineChanged: () => this.#tell('timelineChanged', { group: id }),
       onSummaryChanged: () => this.#changed(this.#groups.get(id)),
       onRefused: (reason, from) => this.#counters.refuse(reason, from),
@@ -597,6 +599,10 @@ export class Messenger {
       membership,
       admission: new Admission(log, crypto, () => this.#clock.now()),
       keyring,
+      bodies,
+      secretsCame: Promise.withResolvers(),
+      asking: undefined,
+      rotating: undefined,
       cancelRotation: undefined,
       outbox: new Outbox({
         network,
@@ -609,6 +615,7 @@ export class Messenger {
       entrance: undefined,
       entranceKnownBy: new Set(),
       isEntering: false,
+      isIntroducing: false,
       joinProblem: undefined,
       joiningSinceMs: this.#time.monotonicMs(),
       cancelSummary: undefined,
@@ -648,9 +655,9 @@ export class Messenger {
     const entrance = open.log.engine.history.chain(this.#self, 'c').findLast(({ kind }) => isEntrance(kind))
     if (entrance) open.entrance = (await open.log.read(entrance.n)).bytes
     // A renewed device finds its person in the group, and nobody who knows it there: it says at once that it is theirs.
-    if (await this.#enter(open)) await this.#introduce(open)
+    if (await this.#enter(open)) this.#introduceSoon(open)
     for (const topic of open.keyring.topics) network.join(topic)
-    this.#rotateWhenDue(open)
+    this.#secrecy.rotateWhenDue(open)
     this.#changed(open)
   }
 
@@ -659,10 +666,10 @@ export class Messenger {
     const { history } = open.log.engine
     if (target !== undefined && history.get(target)?.kind !== KIND.message)
       throw new AppError('UNKNOWN_MESSAGE', 'The message you answer is not here yet.')
+    // Control events are written in the same turn: a removal and what follows from it are one batch.
+    if (chainOf(kind) === 'm' && !open.keyring.current) await this.#secrecy.demandEpoch(open)
     const delivered = await open.log.append(kind, body, this.#now(), target)
     open.outbox.push(delivered.event)
-    if (open.keyring.isRotationDue)
-      for (const peer of this.#links.admitted(open.log.group)) this.#syncing.start(open.log.group, peer)
     return delivered
   }
 
@@ -681,6 +688,15 @@ export class Messenger {
     const open = this.#groups.get(id)
     if (!open) return
     const changed = await open.group.noteHidden(entries)
+    this.#changed(open)
+    this.#tell('timelineChanged', { group: id })
+    if (this.#listeners.size > 0) await this.#announce(open, [], changed)
+  }
+
+  async #unlocked(id: GroupId, entries: readonly Entry[]): Promise<void> {
+    const open = this.#groups.get(id)
+    if (!open) return
+    const changed = await open.group.noteUnlocked(entries)
     this.#changed(open)
     this.#tell('timelineChanged', { group: id })
     if (this.#listeners.size > 0) await this.#announce(open, [], changed)
@@ -769,16 +785,32 @@ export class Messenger {
     if (!open) return
     this.#links.setAdmitted(id, peer, 'synchronised')
     if (open.entrance) open.entranceKnownBy.add(peer)
-    if (!(await this.#enter(open, peer))) return
-    for (const admitted of this.#links.admitted(id)) this.#syncing.start(id, admitted)
-    await this.#introduce(open)
+    await this.#enter(open, peer)
+    if (open.group.joined) this.#introduceSoon(open)
+    void this.#secrecy.ask(open, peer)
   }
 
   /** See messenger/entering.ts. */
   async #enter(open: OpenGroup, peer?: PeerKey): Promise<boolean> {
     if (this.#isRetired) return false
     const { crypto } = this.#parts
-    return enter(open, peer, { ...this.#acting, crypto, person: this.#person, syncing: this.#syncing })
+    const parts = { ...this.#acting, crypto, person: this.#person, syncing: this.#syncing }
+    if (!(await enter(open, peer, parts))) return false
+    for (const admitted of this.#links.admitted(open.log.group)) this.#syncing.start(open.log.group, admitted)
+    void this.#secrecy.ask(open, peer)
+    return true
+  }
+
+  /** Once there is a key to do it with. */
+  #introduceSoon(open: OpenGroup): void {
+    if (open.isIntroducing) return
+    open.isIntroducing = true
+    this.#introduce(open)
+      .catch((error: unknown) => {
+        // Without a key, or a place in the group, it is tried again at the next sync.
+        if (!(error instanceof AppError) || error.code.startsWith('STORE')) this.#failed(error)
+      })
+      .finally(() => (open.isIntroducing = false))
   }
 
   /** Tells a group what this person is called; or takes that over from another device of theirs. */
@@ -798,20 +830,6 @@ export class Messenger {
       await this.#restored(open)
       await this.#append(open, KIND.profile, encodeProfile(change))
     }
-  }
-
-  /** A data URL. Fails with AppError UNKNOWN_PICTURE. */
-  async #picture(id: string): Promise<string> {
-    const person = this.#person
-    if (person.picture && person.identity.picture === id) return pictureUrl(person.picture)
-    for (const { log } of this.#groups.values())
-      for (const { picture } of [log.settings, ...log.people.values()]) {
-        if (picture?.id !== id) continue
-        const event = await log.read(picture.n)
-        const bytes = (decodeProfile(event) ?? decodeSettings(event))?.picture
-        if (bytes) return pictureUrl(bytes)
-      }
-    throw new AppError('UNKNOWN_PICTURE', 'That picture is not here.')
   }
 
   /** What this device shows of itself to a peer. */
@@ -877,51 +895,14 @@ export class Messenger {
     return isAlone && isLong ? 'unreachable' : undefined
   }
 
-  /** A peer handed over secrets of epochs. */
-  #takeSecrets(open: OpenGroup | undefined, secrets: readonly SharedSecret[]): void {
-    if (open?.keyring.take(secrets)) this.#secretsKnown(open.log.group)
-  }
-
-  /** There are secrets that were not here before. */
-  #secretsKnown(id: GroupId): void {
-    const open = this.#groups.get(id)
-    if (!open) return
-    open.membership.epochs = open.keyring.all
-    this.#saveMembership(open.membership).catch(reportStoreFailure)
-    if (!open.log.opening) for (const topic of open.keyring.topics) this.#parts.network.join(topic)
-  }
-
-  /** Gives every device of the group a fresh secret. */
-  async #rotate(open: OpenGroup): Promise<void> {
-    const next = open.keyring.rotate()
-    let founder: string | undefined
-    for (let body = next(); body; body = next(founder))
-      founder ??= (await this.#append(open, KIND.rotate, body)).event.id
-  }
-
-  /** Whoever removes somebody rotates at once. Where that did not happen, or somebody left, one of the others does it soon. */
-  #rotateWhenDue(open: OpenGroup): void {
-    const isDue = () =>
-      open.group.joined &&
-      !this.#isRetired &&
-      (open.group.me?.role ?? 0) >= ROLE.member &&
-      open.keyring.isRotationDue
-    if (open.cancelRotation || !isDue()) return
-    const isAdmin = (open.group.me?.role ?? 0) >= ROLE.admin
-    const waitMs = (isAdmin ? 1 : 4) * (1 + this.#time.random()) * ROTATE_AFTER_MS
-    open.cancelRotation = this.#time.after(waitMs, () => {
-      open.cancelRotation = undefined
-      if (isDue()) this.#rotate(open).catch(reportStoreFailure)
-    })
-  }
-
   /** Who belongs to the group was written down. */
   #peopleKnown(id: GroupId, isRenamed: boolean): void {
     const open = this.#groups.get(id)
     if (!open || open.log.opening) return
     if (isRenamed) this.#tell('timelineChanged', { group: id })
     this.#peopleChanged(open)
-    this.#rotateWhenDue(open)
+    this.#secrecy.rotateWhenDue(open)
+    void this.#secrecy.ask(open)
     const { roster } = open.log.engine
     const { sha256 } = this.#parts.crypto
     for (const peer of this.#parts.network.peers()) {
@@ -958,6 +939,7 @@ export class Messenger {
 
   #syncWithAnyone(): void {
     for (const [id, open] of this.#groups) {
+      this.#secrecy.keepUp(open)
       const known = new Set(this.#links.admitted(id))
       // Somebody may not have known this device when it came.
       for (const peer of this.#parts.network.peers()) if (!open.group.joined) known.add(peer)
@@ -1021,7 +1003,7 @@ export class Messenger {
   #demandJoined(id: GroupId): OpenGroup {
     const open = this.#demand(id)
     this.#demandWritable()
-    if (open.group.joined) return open
+    if (open.group.isReady) return open
     if (open.group.out) throw new AppError('NOT_ALLOWED', 'You do not belong to this group any more.')
     throw new AppError('NOT_JOINED_YET', 'Still joining: no member of the group has answered yet.')
   }
@@ -1074,6 +1056,11 @@ export class Messenger {
       if (open.arePeopleChanged) this.#tell('peopleChanged', { group: open.log.group })
       open.arePeopleChanged = false
     })
+  }
+
+  /** Something went wrong that nobody waits for; after the store was closed, that is why. */
+  #failed(error: unknown): void {
+    if (!this.#closing) reportStoreFailure(error)
   }
 
   #tell(name: UpdateName, argument: unknown): void {

@@ -3,7 +3,7 @@ import type { GroupSettings, Notice, RoleName, UserId } from '../api/contract.ts
 import { decodeBody } from '../core/control/bodies.ts'
 import { ROLE, type Role } from '../core/control/operation.ts'
 import { KIND, type Event } from '../core/event.ts'
-import { decodeSettings } from './content.ts'
+import { decodeSettings, type Content } from './content.ts'
 
 /** What a notice needs to know of its group. */
 export interface NoticeContext {
@@ -28,12 +28,12 @@ export function roleOf(name: RoleName): Role {
 }
 
 /** undefined for messages and for what no timeline shows. */
-export function noticeOf(event: Event, context: NoticeContext): Notice | undefined {
+export function noticeOf(event: Event, content: Content, context: NoticeContext): Notice | undefined {
   if (event.kind === KIND.message) return undefined
   if (event.kind === KIND.notice) return { type: 'text', effective: true }
   if (event.kind === KIND.settings) {
-    const content = decodeSettings(event)
-    const fields = content && (Object.keys(content) as (keyof GroupSettings)[])
+    const said = decodeSettings(content)
+    const fields = said && (Object.keys(said) as (keyof GroupSettings)[])
     return { type: 'settings-changed', fields, effective: context.mayChangeSettings(event) }
   }
   const about = aboutOf(event, context.author)

@@ -6,6 +6,7 @@ import type { Event } from '../core/event.ts'
 import type { Relay } from '../core/relay.ts'
 import type { PeerKey } from '../network/network.ts'
 import type { Admission } from './admission.ts'
+import type { Bodies } from './bodies.ts'
 import type { Group } from './group.ts'
 import type { Delivered, GroupLog } from './group-log.ts'
 import type { Keyring } from './keyring.ts'
@@ -18,6 +19,13 @@ export interface OpenGroup {
   membership: Membership
   admission: Admission
   keyring: Keyring
+  bodies: Bodies
+  /** Resolves when there are secrets that were not here before. */
+  secretsCame: PromiseWithResolvers<void>
+  /** Peers are being asked for secrets, this one first. */
+  asking: { first: PeerKey | undefined } | undefined
+  /** What somebody waits for who wants to write. */
+  rotating: Promise<void> | undefined
   /** Takes back the rotation that is due soon. */
   cancelRotation: (() => void) | undefined
   outbox: Outbox<Event>
@@ -27,6 +35,8 @@ export interface OpenGroup {
   /** Peers that have it, as far as is known. */
   entranceKnownBy: Set<PeerKey>
   isEntering: boolean
+  /** It is telling the group what its person is called. */
+  isIntroducing: boolean
   joinProblem: JoinProblem | undefined
   /** Moment.atMs at which joining began. */
   joiningSinceMs: number

@@ -21,19 +21,22 @@ import type { DeviceTag } from '../api/contract.ts'
 import { fromHex, toHex } from '../core/bytes.ts'
 import { deviceTag } from '../core/event.ts'
 import type { Crypto, KeyPair } from '../crypto/crypto.ts'
-import { hasDeviceKey, loadDeviceKey, replaceDeviceKey } from '../crypto/device-key.ts'
+import type { Keystore } from '../crypto/keystore.ts'
 import { settingKey } from '../storage/keys.ts'
 import type { Storage } from '../storage/storage.ts'
 
 const INCARNATION_SIZE = 8
+const SEED_SIZE = 32
 
 /** The key to write to this store with. Fails with AppError KEY_UNREADABLE or STORE_FAILED. */
-export async function openDeviceKey(storage: Storage, folder: string, crypto: Crypto): Promise<KeyPair> {
-  const isOld = await hasDeviceKey(folder)
-  const key = await loadDeviceKey(folder, crypto)
+export async function openDeviceKey(storage: Storage, keystore: Keystore, crypto: Crypto): Promise<KeyPair> {
+  const key = crypto.keyPair(keystore.secrets.deviceSeed)
   const tag = deviceTag(key.publicKey, crypto.sha256)
   const isUsable = (await names(storage, 'device', tag)) && !(await isRetired(tag, storage))
-  return isOld && !isUsable ? replaceDeviceKey(folder, crypto) : key
+  if (isUsable || keystore.isNew) return key
+  const deviceSeed = crypto.randomBytes(SEED_SIZE)
+  await keystore.replace({ deviceSeed })
+  return crypto.keyPair(deviceSeed)
 }
 
 /** Makes the store this device's, and returns its incarnation. */

@@ -12,9 +12,9 @@ import { ROLE, type UserTag } from '../core/control/operation.ts'
 import { mvRegister, type RegisterState } from '../core/data/mv-register.ts'
 import { operationOf } from '../core/data/operation.ts'
 import type { Engine } from '../core/engine.ts'
-import { KIND, type Event } from '../core/event.ts'
+import { isParticular, KIND } from '../core/event.ts'
 import type { Entry } from '../core/history.ts'
-import { decodeProfile, decodeSettings, readableName } from './content.ts'
+import { decodeProfile, decodeSettings, readableName, type Content } from './content.ts'
 
 /** A picture that some event carries. */
 export interface Picture {
@@ -34,17 +34,12 @@ export interface Settings extends Omit<GroupSettings, 'picture'> {
 
 export type Field = keyof GroupSettings
 
-/** A text, or a picture; no picture when it was taken away. */
-type Value = string | Picture | undefined
+/** A text, a time, or a picture; no picture when it was taken away. */
+type Value = string | number | Picture | undefined
 type Fields = Map<Field, RegisterState<Value>>
 
 const register = mvRegister<Value>()
-const FIELDS: readonly Field[] = ['name', 'description', 'picture', 'history']
-
-/** Whether an event says something of a person or the group. */
-export function isParticular(kind: number): boolean {
-  return kind === KIND.profile || kind === KIND.settings
-}
+const FIELDS: readonly Field[] = ['name', 'description', 'picture', 'history', 'disappearAfterMs']
 
 export class Particulars {
   readonly #engine: Engine
@@ -56,27 +51,31 @@ export class Particulars {
     this.#engine = engine
   }
 
-  /** Takes note of a delivered event; does nothing for kinds that say nothing of anybody. */
-  note(event: Event, entry: Entry): void {
-    if (!isParticular(event.kind)) return
-    const content: { [K in Field]?: string | Uint8Array | undefined } | undefined =
-      decodeProfile(event) ?? decodeSettings(event)
+  /**
+   * Takes note of a delivered event, in the order of delivery; if it could be read only later, foldAgain() follows. Does
+   * nothing for kinds that say nothing of anybody.
+   */
+  note(content: Content, entry: Entry): void {
+    if (!isParticular(entry.kind)) return
+    const said: { [K in Field]?: string | number | Uint8Array | undefined } | undefined =
+      decodeProfile(content) ?? decodeSettings(content)
     const values = new Map<Field, Value>()
     for (const field of FIELDS) {
-      const value = content?.[field]
+      const value = said?.[field]
       if (value !== undefined)
-        values.set(field, typeof value === 'string' ? value : this.#picture(value, entry))
+        values.set(field, value instanceof Uint8Array ? this.#picture(value, entry) : value)
     }
     if (values.size === 0) return
     this.#noted.set(entry, values)
     this.#fold(entry, values)
   }
 
-  /** Something was hidden, or shown again. */
+  /** Something was hidden, shown again, or noted late. */
   foldAgain(): void {
     this.#ofPeople = new Map()
     this.#ofGroup = new Map()
-    for (const [entry, values] of this.#noted) this.#fold(entry, values)
+    const noted = [...this.#noted].sort(([a], [b]) => a.n - b.n)
+    for (const [entry, values] of noted) this.#fold(entry, values)
   }
 
   profile(user: UserTag): Profile {
@@ -101,6 +100,7 @@ export class Particulars {
       description: (last(fields, 'description') as string | undefined) ?? '',
       picture: last(fields, 'picture') as Picture | undefined,
       history: (last(fields, 'history') as HistoryPolicy | undefined) ?? 'all',
+      disappearAfterMs: (last(fields, 'disappearAfterMs') as number | undefined) ?? 0,
     }
   }
 
@@ -111,7 +111,7 @@ export class Particulars {
       const values = written
         .sort(([, a], [, b]) => (a.key < b.key ? -1 : 1))
         .map(([tag, { value }]) => ({
-          value: typeof value === 'string' ? value : (value?.id ?? ''),
+          value: typeof value === 'object' ? value.id : String(value ?? ''),
           by: nameOf(tag),
         }))
       return new Set(values.map(({ value }) => value)).size > 1 ? [{ field, values }] : []

@@ -6,7 +6,7 @@
  *   r group id16 n -> nothing: a reaction (event n) to a message
  *   m group tag    -> flags (1 byte: forked, active, left out by its person), public key 32, user 16: a device
  *   u group user   -> role (1 byte, 255: none), how it went (1 byte), picture, name: a person who is or was a member
- *   q group        -> history policy (1 byte), picture, name, description: what the group is called
+ *   q group        -> history policy (1 byte), time to disappear, picture, name, description: what the group is called
  *
  * picture: 0, or 1 and its id 16 and the n of the event that carries it.
  * Of the branches of a fork that have one place and one date, which a timeline key cannot tell apart, the timeline holds
@@ -16,7 +16,7 @@ import type { DeviceTag, EventId, FormerMember, GroupId } from '../api/contract.
 import { concat, Reader, toHex, Writer } from '../core/bytes.ts'
 import type { Role, UserTag } from '../core/control/operation.ts'
 import type { Engine } from '../core/engine.ts'
-import { chainOf, type Event } from '../core/event.ts'
+import { chainOf } from '../core/event.ts'
 import type { Entry } from '../core/history.ts'
 import { isShown, timelineKey } from '../core/timeline.ts'
 import {
@@ -31,7 +31,7 @@ import {
   timelineIndexKey,
 } from '../storage/keys.ts'
 import type { Storage } from '../storage/storage.ts'
-import { decodeMessage, MAX_DESCRIPTION_LENGTH, MAX_NAME_LENGTH } from './content.ts'
+import { decodeMessage, MAX_DESCRIPTION_LENGTH, MAX_NAME_LENGTH, type Content } from './content.ts'
 import type { Particulars, Picture, Profile, Settings } from './particulars.ts'
 
 export type Row = readonly [key: Uint8Array, value: Uint8Array]
@@ -71,7 +71,13 @@ const POLICIES = ['all', 'from-joining'] as const
 const BYTES_PER_UNIT = 3
 const utf8 = new TextEncoder()
 
-export const NO_SETTINGS: Settings = { name: '', description: '', picture: undefined, history: 'all' }
+export const NO_SETTINGS: Settings = {
+  name: '',
+  description: '',
+  picture: undefined,
+  history: 'all',
+  disappearAfterMs: 0,
+}
 
 export function encodePlaced({ n, answers }: Placed): Uint8Array {
   return answers === undefined ? encodeN(n) : concat([encodeN(n), encodeN(answers)])
@@ -116,9 +122,11 @@ export async function readSettings(storage: Storage, group: GroupId): Promise<Se
   if (!value) return NO_SETTINGS
   const reader = new Reader(value)
   const history = POLICIES[reader.byte()] ?? 'all'
+  const disappearAfterMs = reader.varint()
   const picture = readPicture(reader)
   const name = readText(reader, MAX_NAME_LENGTH)
-  return { history, picture, name, description: readText(reader, MAX_DESCRIPTION_LENGTH) }
+  const description = readText(reader, MAX_DESCRIPTION_LENGTH)
+  return { history, disappearAfterMs, picture, name, description }
 }
 
 /** A device that entered, as things are now. */
@@ -154,8 +162,8 @@ export function shownInPlaceOf({ history }: Engine, entry: Entry): Entry | undef
 }
 
 /** n of the message that an event answers: only of one in its own past, so the link is honoured on every device. */
-export function answeredBy({ history, clocks }: Engine, event: Event, entry: Entry): number | undefined {
-  const replyTo = decodeMessage(event)?.replyTo
+export function answeredBy({ history, clocks }: Engine, content: Content, entry: Entry): number | undefined {
+  const replyTo = decodeMessage(content)?.replyTo
   const target = replyTo === undefined ? undefined : history.get(replyTo)
   const holds = target !== undefined && chainOf(target.kind) === 'm' && clocks.happensBefore(target, entry)
   return holds ? target.n : undefined
@@ -182,8 +190,10 @@ export function personRow(group: GroupId, { user, role, out, picture, name }: Li
   return [personKey(group, user), writeText(writePicture(writer, picture), name ?? '').finish()]
 }
 
-export function settingsRow(group: GroupId, { name, description, picture, history }: Settings): Row {
-  const writer = writePicture(new Writer().byte(POLICIES.indexOf(history)), picture)
+export function settingsRow(group: GroupId, settings: Settings): Row {
+  const { name, description, picture, history, disappearAfterMs } = settings
+  const writer = new Writer().byte(POLICIES.indexOf(history)).varint(disappearAfterMs)
+  writePicture(writer, picture)
   return [settingsKey(group), writeText(writeText(writer, name), description).finish()]
 }
 

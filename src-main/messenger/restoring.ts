@@ -26,7 +26,7 @@ import {
   type KeyRange,
 } from '../storage/keys.ts'
 import type { Storage } from '../storage/storage.ts'
-import { decodeReaction } from './content.ts'
+import { decodeReaction, type Content } from './content.ts'
 import type { Particulars } from './particulars.ts'
 import {
   answeredBy,
@@ -59,6 +59,8 @@ export interface RestoringParts {
   /** Ends it; its reason is what run() fails with. */
   signal: AbortSignal
   onEvent(event: Event): void
+  /** What an event says, as far as this device can read it. */
+  contentOf(event: Event, entry: Entry): Content
 }
 
 export class Restoring {
@@ -67,6 +69,10 @@ export class Restoring {
   readonly #answers = new Map<number, number>()
   /** n -> message that it is a reaction to. */
   readonly #reactions = new Map<number, EventId>()
+  /** n of events that cannot be read here: what their records say of their content stays as it is. */
+  readonly #locked = new Set<number>()
+  /** Those of them that are recorded as reactions. */
+  readonly #lockedReactions = new Set<number>()
   #sliceStartMs: number
 
   constructor(parts: RestoringParts) {
@@ -85,7 +91,7 @@ export class Restoring {
   }
 
   async #replay(): Promise<void> {
-    const { group, engine, particulars, storage, total, onEvent } = this.#parts
+    const { group, engine, particulars, storage, total, onEvent, contentOf } = this.#parts
     const { log } = engine.history
     for await (const [key, bytes] of storage.range(eventRange(group))) {
       const n = log.length + 1
@@ -93,10 +99,12 @@ export class Restoring {
       if ('reason' in restored) throw damaged(group, `event ${n}: ${restored.reason}`)
       const { event, entry } = restored
       onEvent(event)
-      particulars.note(event, entry)
-      const answers = answeredBy(engine, event, entry)
+      const content = contentOf(event, entry)
+      if (content.locked) this.#locked.add(n)
+      particulars.note(content, entry)
+      const answers = answeredBy(engine, content, entry)
       if (answers !== undefined) this.#answers.set(n, answers)
-      const reaction = decodeReaction(event)
+      const reaction = decodeReaction(content)
       if (reaction) this.#reactions.set(n, reaction.target)
       await this.#turn()
     }
@@ -139,12 +147,23 @@ export class Restoring {
         await this.#turn()
       }
     }
-    await compare(timelineRange(group), ([, value]) => this.#placeRow(log[decodePlaced(value).n - 1]))
-    await compare(reactionRange(group), ([key]) => this.#reactionRow(log[decodeN(key) - 1]))
+    await compare(timelineRange(group), (row) => {
+      const { n, answers } = decodePlaced(row[1])
+      if (this.#locked.has(n) && answers !== undefined) this.#answers.set(n, answers)
+      return this.#placeRow(log[n - 1])
+    })
+    await compare(reactionRange(group), (row) => {
+      const n = decodeN(row[0])
+      if (!this.#locked.has(n)) return this.#reactionRow(log[n - 1])
+      // Whether it counts is known, what it is about is not.
+      if (!engine.history.forks.isVisible(log[n - 1]!) || this.#lockedReactions.has(n)) return undefined
+      this.#lockedReactions.add(n)
+      return row
+    })
     const people = new Map([...this.#peopleRows()].map((row) => [toHex(row[0]), row]))
     for (const range of [deviceRange(group), personRange(group), settingsRange(group)])
       await compare(range, ([key]) => people.get(toHex(key)))
-    let expected = people.size
+    let expected = people.size + this.#lockedReactions.size
     for (const entry of log) {
       if (this.#isPlaced(entry)) expected++
       if (this.#isReaction(entry)) expected++

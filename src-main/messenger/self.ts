@@ -31,7 +31,7 @@ export interface SelfParts {
   key: KeyPair
   identity: UserIdentity
   /** Keeps another identity in place of this one. Unset where identities are not kept. */
-  keep?: ((entropy: Uint8Array) => Promise<UserIdentity>) | undefined
+  keep?: ((entropy: Uint8Array) => Promise<void>) | undefined
 }
 
 export class Self {
@@ -157,7 +157,8 @@ export class Self {
   /** Whoever has the words has noted them before. */
   async #become(entropy: Uint8Array): Promise<void> {
     const { keep, crypto } = this.#parts
-    this.#identity = keep ? await keep(entropy) : identityOf(entropy, crypto)
+    await keep?.(entropy)
+    this.#identity = identityOf(entropy, crypto)
     this.#credentials = this.#certify()
     this.#isPhraseConfirmed = true
     await this.#write('phrase', Uint8Array.of(1))

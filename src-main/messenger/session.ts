@@ -74,7 +74,7 @@ export class Session {
 
   /** Resolves when both sides have what they wanted. True when another session may bring more at once. */
   async run(first?: Frame): Promise<boolean> {
-    const { id, network, crypto, refusal, secretsFor, onAdmitted, onRefused, onSynchronised } = this.#parts
+    const { id, network, crypto, refusal, onAdmitted, onRefused, onSynchronised } = this.#parts
     try {
       this.#carryOut(this.machine.start())
       for (let frame = first ?? (await this.#next()); frame; frame = await this.#next()) {
@@ -88,8 +88,6 @@ export class Session {
           if (reason === 'removed') await this.#tellOfRemoval()
           if (reason) throw new Fault('not-admitted')
           onAdmitted(id, this.peer)
-          const secrets = secretsFor(id, this.peer)
-          if (secrets.length > 0) this.#sending.push(encodeFrame({ type: 'secrets', secrets }))
         }
         this.#carryOut(this.machine.receive(frame))
         this.#parts.onChange()
@@ -145,7 +143,7 @@ export class Session {
   }
 
   #carryOut(effects: SyncEffect[]): void {
-    const { id, onAddresses, onSecrets, onPeerClock, onForkSuspected, now } = this.#parts
+    const { id, onAddresses, onControlsTaken, onPeerClock, onForkSuspected, now } = this.#parts
     for (const effect of effects)
       switch (effect.type) {
         case 'send':
@@ -171,8 +169,8 @@ export class Session {
           )
           break
         }
-        case 'secrets':
-          onSecrets(id, effect.secrets)
+        case 'controlsTaken':
+          onControlsTaken(id, this.peer)
           break
         case 'peerClock':
           onPeerClock(this.peer, effect.wallClockMs - now().nowMs)

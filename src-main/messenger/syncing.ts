@@ -9,6 +9,7 @@ import type { Entry } from '../core/history.ts'
 import { MAX_MISSING_EVENTS, MAX_SESSIONS_PER_PEER, SLICE_TIMEOUT_MS } from '../core/limits.ts'
 import { eventsOf, type Missing } from '../core/missing.ts'
 import type { SyncSession } from '../core/sync-session.ts'
+import type { EpochId } from '../core/secrets/derivations.ts'
 import type { SharedSecret } from '../core/secrets/epochs.ts'
 import { encodeFrame, type Frame } from '../core/sync.ts'
 import type { Crypto } from '../crypto/crypto.ts'
@@ -46,9 +47,8 @@ export interface SyncParts {
     credential: Uint8Array,
     heads: readonly EventId[],
   ): Uint8Array | Refusal
-  /** Secrets that a peer may have. */
-  secretsFor(group: GroupId, peer: PeerKey): SharedSecret[]
-  onSecrets(group: GroupId, secrets: SharedSecret[]): void
+  /** Of these epochs, the secrets that a peer may have. */
+  secretsFor(group: GroupId, peer: PeerKey, epochs: readonly EpochId[]): SharedSecret[]
   /** The event, encoded, by which a peer lost its place in the group. */
   removalOf(group: GroupId, peer: PeerKey): Promise<Uint8Array>
   /** Whether a peer that lost its place may have this event: it led to that. */
@@ -60,6 +60,8 @@ export interface SyncParts {
   onAdmitted(group: GroupId, peer: PeerKey): void
   /** Both sides have given all they had. */
   onSynchronised(group: GroupId, peer: PeerKey): Promise<void>
+  /** All control events that a peer had are here; the conversation follows. */
+  onControlsTaken(group: GroupId, peer: PeerKey): void
   /** How far a long catch-up has come; undefined when it is over. */
   onProgress(group: GroupId, progress: Progress | undefined): void
   /** The newest events of the timeline, before the history that leads to them: as a peer sent them, nothing is checked. */
@@ -146,6 +148,21 @@ export class Syncing {
     return signature
   }
 
+  /** Asks a peer for secrets of epochs; none when it gave none. */
+  async askForSecrets(group: GroupId, peer: PeerKey, epochs: EpochId[]): Promise<SharedSecret[]> {
+    let secrets: SharedSecret[] = []
+    await this.#withStream(peer, async (stream, frames) => {
+      const { network, crypto, credential } = this.#parts
+      const proof = helloProof(group, network.self, peer, crypto)
+      await stream.send(encodeFrame({ type: 'keys', proof, credential: credential(group, peer), epochs }))
+      const answer = await frames.next()
+      if (answer?.type === 'refuse') return
+      if (answer?.type !== 'secrets') throw new Fault('unexpected-frame')
+      secrets = answer.secrets
+    })
+    return secrets
+  }
+
   /** Ends what goes on with a peer that belongs to the group no longer. */
   expel(group: GroupId, peer: PeerKey): void {
     this.#again.delete(slotOf(group, peer))
@@ -160,18 +177,21 @@ export class Syncing {
     await this.#run(stream, async (frames) => {
       const first = await frames.next()
       if (!first) throw new Error('ended before it began')
-      if (first.type !== 'hello' && first.type !== 'ask' && first.type !== 'enter')
-        throw new Fault('bad-frame')
+      if (!('proof' in first)) throw new Fault('bad-frame')
       const named = this.#groupWith(peer, first.proof)
       if (!named) return this.#refuse(stream, 'stranger')
       if (first.type === 'enter') return this.#answerEnter(stream, named, first)
-      const credential = first.type === 'hello' ? first.credential : NOTHING
+      const credential = 'credential' in first ? first.credential : NOTHING
       const refusal = await this.#parts.refusal(named, peer, credential)
       const { log } = this.#parts.groups.get(named)!
       if (refusal === 'removed' && first.type === 'ask')
         return this.#answerAsk(stream, log, first, (entry) => this.#parts.ledToRemoval(named, peer, entry))
       if (refusal) return this.#refuse(stream, refusal, named)
       if (first.type === 'ask') return this.#answerAsk(stream, log, first)
+      if (first.type === 'keys') {
+        const secrets = this.#parts.secretsFor(named, peer, first.epochs)
+        return stream.send(encodeFrame({ type: 'secrets', secrets }))
+      }
       // Both began at once, and would give each other everything twice: the smaller key's session goes first.
       const own = this.#initiated.get(slotOf(named, peer))
       if (own && this.#parts.network.self < peer) await own

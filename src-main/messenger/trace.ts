@@ -74,7 +74,7 @@ async function* linesOf(group: Group): AsyncGenerator<object> {
   // More may come while this is written: it says nothing of that.
   const traced = tracedEntries(engine)
   for (const [i, entry] of traced.entries()) {
-    const line = decodeMessage(await group.log.read(entry.n))?.line
+    const line = decodeMessage(group.log.contentOf(await group.log.read(entry.n)))?.line
     yield { ...traceLine(entry, line), n: i + 1 }
   }
   const timeline: EventId[] = []

@@ -11,11 +11,16 @@
  *   q group        -> what the group is called
  *   s group        -> state record, written in every batch
  *   g group        -> what makes this device a member: see messenger/membership.ts
+ *   d group        -> what was written and not sent
  *   a setting      -> settings of the app
+ *
+ * Sealed with the store's key (storage/sealed.ts): u, q, g, d and a.
  */
 import type { DeviceTag, EventId, GroupId, TimelineKey, UserId } from '../api/contract.ts'
 import { ascii, concat, fromHex } from '../core/bytes.ts'
 
+/** What people say and are called, and keys. */
+export const SEALED_TABLES = 'uqgda'
 const N_SIZE = 6
 
 /** Half-open range of keys with a prefix. */
@@ -46,6 +51,7 @@ export const settingsKey = (group: GroupId) => prefix('q', group)
 export const forkKey = (group: GroupId, tag: DeviceTag) => concat([prefix('f', group), fromHex(tag)])
 export const stateKey = (group: GroupId) => prefix('s', group)
 export const groupKey = (group: GroupId) => prefix('g', group)
+export const draftKey = (group: GroupId) => prefix('d', group)
 export const settingKey = (name: string) => ascii(`a${name}`)
 
 /** The log, after event afterN. */
@@ -63,7 +69,7 @@ export const personRange = (group: GroupId): KeyRange => within(prefix('u', grou
 export const settingsRange = (group: GroupId): KeyRange => within(prefix('q', group))
 /** Everything that the store holds of a group. */
 export const groupRanges = (group: GroupId): KeyRange[] =>
-  [...'efomrsquqg'].map((table) => within(prefix(table, group)))
+  [...'efomrsuqgd'].map((table) => within(prefix(table, group)))
 export const groupsRange = (): KeyRange => within(ascii('g'))
 
 /** All keys that start with a prefix: up to the next prefix of the same length. */

@@ -3,8 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { fromHex, toHex } from '../../src-main/core/bytes.ts'
-import { loadDeviceKey } from '../../src-main/crypto/device-key.ts'
-import { loadIdentity } from '../../src-main/crypto/identity.ts'
 import {
   noGuard,
   passphraseGuard,
@@ -129,32 +127,6 @@ describe('a keystore', () => {
     await expect(keystore.replace({ entropy: bytes(7).subarray(1) })).rejects.toThrow(TypeError)
     expect(copyOf(keystore.secrets)).toEqual(after)
   })
-
-  test('takes in the key files from before, and erases them', async () => {
-    const path = await folder()
-    const device = await loadDeviceKey(path, crypto)
-    const { entropy } = await loadIdentity(path, crypto)
-    const { secrets } = await openKeystore(path, crypto)
-    expect(crypto.keyPair(secrets.deviceSeed)).toEqual(device)
-    expect(secrets.entropy).toEqual(entropy)
-    expect(await readdir(path)).toEqual([FILE])
-  })
-
-  test('erases key files that a crash left, but not those that hold something else', async () => {
-    const path = await folder()
-    const { secrets } = await openKeystore(path, crypto)
-    await writeFile(join(path, 'device.key'), secrets.deviceSeed, { mode: 0o600 })
-    await writeFile(join(path, 'identity.key'), bytes(9), { mode: 0o600 })
-    await openKeystore(path, crypto)
-    expect((await readdir(path)).sort()).toEqual(['identity.key', FILE])
-  })
-
-  test('is not made beside a damaged key file', async () => {
-    const path = await folder()
-    await writeFile(join(path, 'device.key'), 'short', { mode: 0o600 })
-    await expect(openKeystore(path, crypto)).rejects.toMatchObject(unreadable)
-    expect(await readdir(path)).toEqual(['device.key'])
-  })
 })
 
 describe('a passphrase', () => {
@@ -184,6 +156,19 @@ describe('a passphrase', () => {
     await expect(keystore.replace({ entropy: bytes(1) })).rejects.toMatchObject(locked)
     await keystore.unlock(guardOf('horse'))
     expect(keystore.secrets.entropy).not.toEqual(bytes(0))
+  })
+
+  test('that is given opens at once, and guards a new keystore where there is no keychain', async () => {
+    const path = await folder()
+    const made = await openKeystore(path, crypto, { passphrase: 'correct horse' })
+    expect(made).toMatchObject({ guard: 'passphrase', isLocked: false, isNew: true })
+    const again = await openKeystore(path, crypto, { passphrase: 'correct horse' })
+    expect(again).toMatchObject({ isLocked: false, isNew: false })
+    expect(copyOf(again.secrets)).toEqual(copyOf(made.secrets))
+    await expect(openKeystore(path, crypto, { passphrase: 'wrong horse' })).rejects.toMatchObject({
+      code: 'WRONG_PASSPHRASE',
+    })
+    expect(await openKeystore(path, crypto)).toMatchObject({ isLocked: true })
   })
 
   test('is changed by wrapping the key again: the secrets are not written anew', async () => {
@@ -234,22 +219,22 @@ describe('a passphrase', () => {
 describe('the keychain of the system', () => {
   test('guards a new keystore when it is available', async () => {
     const path = await folder()
-    const keystore = await openKeystore(path, crypto, keychainOf(1))
+    const keystore = await openKeystore(path, crypto, { keychain: keychainOf(1) })
     expect(keystore).toMatchObject({ guard: 'system', isLocked: false })
-    const again = await openKeystore(path, crypto, keychainOf(1))
+    const again = await openKeystore(path, crypto, { keychain: keychainOf(1) })
     expect(copyOf(again.secrets)).toEqual(copyOf(keystore.secrets))
-    expect((await openKeystore(await folder(), crypto, keychainOf(1, { available: false }))).guard).toBe(
-      'none',
-    )
+    expect(
+      (await openKeystore(await folder(), crypto, { keychain: keychainOf(1, { available: false }) })).guard,
+    ).toBe('none')
   })
 
   test('that refuses, is another user’s or is missing is reported, and nothing is replaced', async () => {
     const { path, secrets } = await kept(systemGuard(keychainOf(1)))
     const before = await read(path)
     for (const keychain of [keychainOf(2), keychainOf(1, { available: false }), undefined])
-      await expect(openKeystore(path, crypto, keychain)).rejects.toMatchObject(unreadable)
+      await expect(openKeystore(path, crypto, { keychain })).rejects.toMatchObject(unreadable)
     expect(await read(path)).toEqual(before)
-    expect(copyOf((await openKeystore(path, crypto, keychainOf(1))).secrets)).toEqual(secrets)
+    expect(copyOf((await openKeystore(path, crypto, { keychain: keychainOf(1) })).secrets)).toEqual(secrets)
   })
 
   test('that refuses to guard leaves no keystore behind', async () => {
@@ -260,18 +245,18 @@ describe('the keychain of the system', () => {
         throw new Error('Error while encrypting the text provided to safeStorage.')
       },
     }
-    await expect(openKeystore(path, crypto, refusing)).rejects.toMatchObject(unreadable)
+    await expect(openKeystore(path, crypto, { keychain: refusing })).rejects.toMatchObject(unreadable)
     expect(await readdir(path)).toEqual([])
   })
 
   test('and a passphrase take turns', async () => {
     const { path, secrets } = await kept(systemGuard(keychainOf(1)))
-    const keystore = await openKeystore(path, crypto, keychainOf(1))
+    const keystore = await openKeystore(path, crypto, { keychain: keychainOf(1) })
     await keystore.changeGuard(guardOf('horse'))
-    const locked = await openKeystore(path, crypto, keychainOf(1))
+    const locked = await openKeystore(path, crypto, { keychain: keychainOf(1) })
     expect(locked.isLocked).toBe(true)
     await locked.unlock(guardOf('horse'))
     await locked.changeGuard(systemGuard(keychainOf(1)))
-    expect(copyOf((await openKeystore(path, crypto, keychainOf(1))).secrets)).toEqual(secrets)
+    expect(copyOf((await openKeystore(path, crypto, { keychain: keychainOf(1) })).secrets)).toEqual(secrets)
   })
 })

@@ -4,6 +4,7 @@ import { onTestFinished } from 'vitest'
 import type { GroupSummary } from '../../src-main/api/contract.ts'
 import { toHex } from '../../src-main/core/bytes.ts'
 import {
+  chainOf,
   commitTo,
   deviceTag,
   encodeEvent,
@@ -12,6 +13,7 @@ import {
   type EventFields,
 } from '../../src-main/core/event.ts'
 import { hlcAt } from '../../src-main/core/hlc.ts'
+import { MAX_CHAIN_SEQ } from '../../src-main/core/secrets/ratchet.ts'
 import type { KeyPair } from '../../src-main/crypto/crypto.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 import { encodeMessage, encodeProfile } from '../../src-main/messenger/content.ts'
@@ -22,7 +24,7 @@ import { createMemoryNetwork, MemoryHub } from '../../src-main/network/memory.ts
 import type { PeerKey } from '../../src-main/network/network.ts'
 import { openMemoryStorage } from '../../src-main/storage/memory.ts'
 import { credentialsOf, joinBody } from '../../scripts/sim/gathering.ts'
-import { peopleOf, topicOf, until } from './messengers.ts'
+import { epochsOf, peopleOf, sealAs, topicOf, until } from './messengers.ts'
 import { meet, Witness } from './witness.ts'
 
 /** Unix ms at which alice's clock stands. */
@@ -75,10 +77,15 @@ export async function makeScene({ hostile = 1 } = {}) {
   const gossip = async (...events: Event[]) => {
     for (const event of events) await mallory.network.publish(topic, encodeBatch([event], crypto.sha256))
   }
-  const sign = (key: KeyPair, fields: Omit<EventFields, 'tag'>) =>
-    encodeEvent({ ...fields, tag: deviceTag(key.publicKey, crypto.sha256) }, group, crypto.sha256, (id) =>
-      crypto.sign(id, key.secretKey),
-    )
+  const epochs = await epochsOf(alicesDisk, group)
+  const sign = (key: KeyPair, fields: Omit<EventFields, 'tag'>) => {
+    const tag = deviceTag(key.publicKey, crypto.sha256)
+    const own = { ...fields, tag }
+    // Each with seals of its own: to those of an honest device, dates only grow.
+    const isSealed = chainOf(fields.kind) === 'm' && fields.seq <= MAX_CHAIN_SEQ
+    const sealed = isSealed ? sealAs(tag, group, epochs)(own) : own
+    return encodeEvent(sealed, group, crypto.sha256, (id) => crypto.sign(id, key.secretKey))
+  }
   /** What each of them said last before the test begins: that she is called Mallory. */
   const profiles: Event[] = []
   let hlc = hlcAt(START_MS) + 1_000n

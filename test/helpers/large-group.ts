@@ -2,9 +2,19 @@
 import { join } from 'node:path'
 import type { EventId, GroupId } from '../../src-main/api/contract.ts'
 import type { Engine } from '../../src-main/core/engine.ts'
-import { commitTo, deviceTag, encodeEvent, KIND, type Dot, type Event } from '../../src-main/core/event.ts'
+import {
+  commitTo,
+  deviceTag,
+  encodeEvent,
+  KIND,
+  type Dot,
+  type Event,
+  type EventFields,
+} from '../../src-main/core/event.ts'
 import { hlcAt } from '../../src-main/core/hlc.ts'
+import type { Epochs } from '../../src-main/core/secrets/epochs.ts'
 import type { KeyPair } from '../../src-main/crypto/crypto.ts'
+import { openKeystore } from '../../src-main/crypto/keystore.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 import { inlineVerifier } from '../../src-main/crypto/verifier.ts'
 import { encodeMessage, encodeProfile, encodeReaction } from '../../src-main/messenger/content.ts'
@@ -20,8 +30,10 @@ import { openDeviceKey } from '../../src-main/messenger/own-device.ts'
 import { systemTime } from '../../src-main/messenger/time.ts'
 import { groupKey } from '../../src-main/storage/keys.ts'
 import { openLevelStorage } from '../../src-main/storage/level.ts'
+import { sealedStorage } from '../../src-main/storage/sealed.ts'
 import type { Storage } from '../../src-main/storage/storage.ts'
 import { credentialsOf, joinBody } from '../../scripts/sim/gathering.ts'
+import { epochsOf, openingWith, sealAs } from './messengers.ts'
 
 export const LOOPBACK = { listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false }
 const EVENTS_PER_BATCH = 256
@@ -57,6 +69,7 @@ export const SILENT: GroupLogEvents = {
   onAsk() {},
   onControl() {},
   onPeople() {},
+  onUnlocked() {},
 }
 
 /** Every fifth event does not know the one before it; one in four answers, one in ten is a reaction. */
@@ -70,6 +83,7 @@ export async function writeLargeGroup(
   await owner.close()
   const door = decodeInvite(invite, crypto)
   const { log, storage, key } = await openLog(dataFolder, group)
+  const epochs = await epochsOf(storage, group)
   const lastTexts: string[] = []
   let batch: Uint8Array[] = []
   const take = async () => {
@@ -79,7 +93,7 @@ export async function writeLargeGroup(
     batch = []
   }
   const keys = [key, ...Array.from({ length: authors - 1 }, () => crypto.keyPair())]
-  for (const { event, text } of conversation(door, keys, log.engine, events)) {
+  for (const { event, text } of conversation(door, keys, log.engine, epochs, events)) {
     batch.push(event.bytes)
     if (text !== undefined) lastTexts.push(text)
     if (lastTexts.length > 200) lastTexts.shift()
@@ -87,7 +101,7 @@ export async function writeLargeGroup(
   }
   await take()
   const length = log.length
-  const membership = decodeMembership((await storage.get(groupKey(group)))!)
+  const membership = decodeMembership((await storage.get(groupKey(group)))!, crypto)
   const read = { ...membership, readN: length - unread, addresses: [] }
   await storage.write({ put: [[groupKey(group), encodeMembership(read)]] }, { durable: true })
   await storage.close()
@@ -99,8 +113,11 @@ export async function openLog(
   dataFolder: string,
   group: GroupId,
 ): Promise<{ log: GroupLog; storage: Storage; key: KeyPair }> {
-  const storage = await openLevelStorage(join(dataFolder, 'store'))
-  const key = await openDeviceKey(storage, dataFolder, crypto)
+  const keystore = await openKeystore(dataFolder, crypto)
+  const disk = await openLevelStorage(join(dataFolder, 'store'))
+  const storage = sealedStorage(disk, keystore.secrets.storeKey, crypto)
+  const key = await openDeviceKey(storage, keystore, crypto)
+  const epochs = await epochsOf(storage, group)
   const parts = {
     group,
     self: deviceTag(key.publicKey, crypto.sha256),
@@ -109,6 +126,7 @@ export async function openLog(
     verify: () => true,
     verifier: inlineVerifier(() => true),
     sign: (id: Uint8Array) => crypto.sign(id, key.secretKey),
+    bodies: openingWith(group, epochs),
   }
   const log = await GroupLog.open(parts, storage, SILENT)
   await log.restore(systemTime)
@@ -117,6 +135,7 @@ export async function openLog(
 
 interface Author {
   tag: string
+  seal(fields: Omit<EventFields, 'epoch'>): EventFields
   sign(id: Uint8Array): Uint8Array
   seq: number
   last: EventId | undefined
@@ -127,11 +146,13 @@ function* conversation(
   { group, invite, seed }: InviteText,
   keys: readonly KeyPair[],
   { history }: Engine,
+  epochs: Epochs,
   count: number,
 ): Generator<{ event: Event; text?: string }> {
   const { sha256 } = crypto
   const authors = keys.map(({ publicKey, secretKey }): Author => ({
     tag: deviceTag(publicKey, sha256),
+    seal: sealAs(deviceTag(publicKey, sha256), group, epochs),
     sign: (id) => crypto.sign(id, secretKey),
     seq: 0,
     last: undefined,
@@ -161,7 +182,7 @@ function* conversation(
       commit: commitTo(undefined, [], [control], sha256),
       body: encodeProfile({ name: `Author ${i}` }),
     }
-    const introduced = encodeEvent(profile, group, sha256, sign)
+    const introduced = encodeEvent(author.seal(profile), group, sha256, sign)
     author.last = introduced.id
     author.seq = 1
     yield { event: introduced }
@@ -189,7 +210,7 @@ function* conversation(
     author.hasCitedControl = true
     const depIds = deps.map(({ id }) => id)
     const event = encodeEvent(
-      {
+      author.seal({
         kind,
         tag: author.tag,
         seq: ++author.seq,
@@ -198,7 +219,7 @@ function* conversation(
         commit: commitTo(author.last, depIds, controlHeads, sha256),
         controlHeads,
         body,
-      },
+      }),
       group,
       sha256,
       author.sign,

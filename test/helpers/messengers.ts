@@ -2,10 +2,15 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { GroupId, Person } from '../../src-main/api/contract.ts'
+import type { DeviceTag, GroupId, Person } from '../../src-main/api/contract.ts'
+import { fromHex, toHex } from '../../src-main/core/bytes.ts'
+import type { EventFields } from '../../src-main/core/event.ts'
 import type { KeyPair } from '../../src-main/crypto/crypto.ts'
-import { epochKeys, epochOf } from '../../src-main/core/secrets/derivations.ts'
+import { epochOf, topicOf as topicOfEpoch } from '../../src-main/core/secrets/derivations.ts'
+import { Epochs } from '../../src-main/core/secrets/epochs.ts'
+import { Seals } from '../../src-main/core/secrets/sealing.ts'
 import { sodiumCrypto } from '../../src-main/crypto/sodium.ts'
+import type { Opening } from '../../src-main/messenger/bodies.ts'
 import { decodeMembership } from '../../src-main/messenger/membership.ts'
 import { Messenger } from '../../src-main/messenger/messenger.ts'
 import { createLibp2pNetwork } from '../../src-main/network/libp2p/node.ts'
@@ -77,11 +82,46 @@ export async function until(messenger: Messenger, condition: () => Promise<boole
   }
 }
 
-/** The name under which a member gossips in a group, as its store tells. */
+/** What a member has of a group's epochs, as its store tells. */
+export async function epochsOf(storage: Storage, group: GroupId): Promise<Epochs> {
+  const epochs = new Epochs()
+  const membership = decodeMembership((await storage.get(groupKey(group)))!, sodiumCrypto)
+  for (const epoch of membership.epochs) epochs.add(epoch)
+  return epochs
+}
+
+/** The name under which a member gossips in a group. */
 export async function topicOf(storage: Storage, group: GroupId): Promise<string> {
-  const { epochs } = decodeMembership((await storage.get(groupKey(group)))!)
-  const { founder, secret } = epochs[0]!
-  return epochKeys(secret, group, epochOf(founder), sodiumCrypto).topic
+  const { epoch } = (await epochsOf(storage, group)).current()!
+  return topicOfEpoch(epoch.secret, group, epochOf(epoch.founder), sodiumCrypto)
+}
+
+/** Encrypts an event of a device as its app would, with the current epoch. */
+export function sealAs(
+  device: DeviceTag,
+  group: GroupId,
+  epochs: Epochs,
+): (fields: Omit<EventFields, 'epoch'>) => EventFields {
+  const seals = new Seals({ group, self: device, epochs, primitives: sodiumCrypto })
+  return ({ body, ...fields }) => {
+    const id = epochOf(epochs.current()!.epoch.founder)
+    const context = { ...fields, epoch: fromHex(id) }
+    return { ...context, body: seals.seal(body, context, id) }
+  }
+}
+
+/** Reads what was written in these epochs. */
+export function openingWith(group: GroupId, epochs: Epochs): Opening {
+  const seals = new Seals({ group, self: '', epochs, primitives: sodiumCrypto })
+  return {
+    open(event) {
+      const { kind, body, epoch } = event
+      if (!epoch) return { kind, plaintext: body }
+      const opened = seals.open(event, toHex(epoch))
+      if ('reason' in opened) throw new Error(`an event cannot be read: ${opened.reason}`)
+      return { kind, ...opened }
+    },
+  }
 }
 
 /** Members of a group, as a messenger lists them, by name. */

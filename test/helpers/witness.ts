@@ -12,6 +12,8 @@ export class Witness {
   readonly peers: [PeerKey, boolean][] = []
   readonly topics: [topic: string, peer: PeerKey, joined: boolean][] = []
   readonly gossip: string[] = []
+  /** The same, as it came. */
+  readonly batches: Uint8Array[] = []
   readonly refused: [PeerKey | undefined, string][] = []
   readonly streams: FrameStream[] = []
   readonly discovered: string[] = []
@@ -34,6 +36,7 @@ export class Witness {
       onTopicPeer: (...event) => note(this.topics, event),
       onGossip: async (_topic, _from, data) => {
         const text = new TextDecoder().decode(data)
+        this.batches.push(data)
         note(this.gossip, text)
         return this.judge(text)
       },

@@ -9,6 +9,7 @@ import type { Reason } from '../../src-main/core/reasons.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 import { openVerifierPool } from '../../src-main/crypto/verifier-pool.ts'
 import { inlineVerifier, verifierClosed, type Verifier } from '../../src-main/crypto/verifier.ts'
+import { unsealed } from '../../src-main/messenger/bodies.ts'
 import { GroupLog } from '../../src-main/messenger/group-log.ts'
 import { Messenger } from '../../src-main/messenger/messenger.ts'
 import { createMemoryNetwork, MemoryHub } from '../../src-main/network/memory.ts'
@@ -64,11 +65,13 @@ async function listen(world: World, verifier: Verifier, self = '00'.repeat(8)): 
     },
     verifier,
     sign: (id: Uint8Array) => world.people.find(({ tag }) => tag === self)!.sign(id),
+    bodies: unsealed,
   }
   const log = await GroupLog.open(parts, openMemoryStorage(), {
     onDelivered: (all) =>
       listener.delivered.push(...all.flatMap(({ event: { id, kind } }) => (kind < KIND.create ? id : []))),
     onHidden() {},
+    onUnlocked() {},
     onFork() {},
     onOwnUnknown() {},
     onPendingChanged() {},

@@ -6,6 +6,7 @@ import { KIND, type Event } from '../../src-main/core/event.ts'
 import { identityOf } from '../../src-main/crypto/identity.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 import { inlineVerifier } from '../../src-main/crypto/verifier.ts'
+import { unsealed } from '../../src-main/messenger/bodies.ts'
 import { encodeMessage, encodeProfile, encodeReaction } from '../../src-main/messenger/content.ts'
 import { Group } from '../../src-main/messenger/group.ts'
 import { GroupLog, type Delivered } from '../../src-main/messenger/group-log.ts'
@@ -33,6 +34,7 @@ async function openLog(
     verify: crypto.verify,
     verifier: inlineVerifier(crypto.verify),
     sign: (id: Uint8Array) => alice!.sign(id),
+    bodies: unsealed,
   }
   const log = await GroupLog.open(parts, storage, { ...SILENT, onDelivered })
   const isRepaired = await log.restore(systemTime)
@@ -54,6 +56,7 @@ const groupOn = async (log: GroupLog, storage: Storage, { tag, key }: Person) =>
     nameHint: '',
     readN: 0,
     presence: { connectionOf: () => 'offline', overall: () => 'offline', joinProblem: () => undefined },
+    hasKey: () => true,
     nowMs: () => NOW.nowMs,
     onTimelineChanged() {},
     onSummaryChanged() {},
@@ -137,6 +140,7 @@ test('nothing is taken in or written before the graph is there', async () => {
     self: world.people[0]!.tag,
     verifier: inlineVerifier(crypto.verify),
     sign: (id: Uint8Array) => id,
+    bodies: unsealed,
   }
   const early = await GroupLog.open(parts, openMemoryStorage(disk), SILENT)
   expect(() => early.receive([world.control[0]!.bytes], 'neighbour', () => NOW)).toThrow(TypeError)

@@ -9,8 +9,20 @@ import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 import { Keyring } from '../../src-main/messenger/keyring.ts'
 import { makeWorld, type Person, type World } from '../helpers/people.ts'
 
-const ringOf = ({ group }: World, { engine, tag, key }: Person) =>
-  new Keyring({ group, roster: engine.roster, crypto, device: tag, key }, [])
+/** What the group wants; a test may change it. */
+interface Settings {
+  history: 'all' | 'from-joining'
+  disappearAfterMs: number
+}
+const ringOf = (
+  { group }: World,
+  { engine, tag, key, user }: Person,
+  settings: Settings = { history: 'all', disappearAfterMs: 0 },
+) =>
+  new Keyring(
+    { group, roster: () => engine.roster, settings: () => settings, crypto, device: tag, key, user },
+    [],
+  )
 
 function three() {
   const world = makeWorld(['alice', 'bob', 'carol'])
@@ -53,6 +65,9 @@ test('a rotation gives everybody in the group one secret and one name, and nobod
   const removal = remove(alice, carol)
   for (const person of [bob, carol]) person.hear(removal)
   for (const person of [alice, bob]) expect(ring(person).isRotationDue).toBe(true)
+  // Nothing is written with a secret that carol has.
+  for (const person of [alice, bob]) expect(ring(person).current).toBeUndefined()
+  for (const person of [alice, bob]) expect(ring(person).topicsFor('message')).toEqual([])
   const [second] = rotate(alice)
   deliver(second!, bob, carol)
   for (const person of [alice, bob]) expect(ring(person).isRotationDue).toBe(false)
@@ -73,13 +88,15 @@ test('a secret that a peer hands over is taken once, and only if it is what was 
   // Its share is somebody else's.
   expect(keyring.note(rotation!)).toBe(false)
   const epoch = epochOf(rotation!.id)
-  const [shared] = ring(alice).shared
-  expect(shared!.epoch).toBe(epoch)
+  const shared = ring(alice).give(late.user, [epoch, 'ee'.repeat(8)])
+  expect(shared).toHaveLength(1)
+  expect(keyring.missing).toEqual([epoch])
   expect(keyring.take([{ epoch, secret: crypto.randomBytes(32) }])).toBe(false)
-  expect(keyring.take([{ epoch: 'ff'.repeat(8), secret: shared!.secret }])).toBe(false)
+  expect(keyring.take([{ ...shared[0]!, epoch: 'ff'.repeat(8) }])).toBe(false)
   expect(keyring.all).toEqual([])
-  expect(keyring.take(ring(alice).shared)).toBe(true)
-  expect(keyring.take(ring(alice).shared)).toBe(false)
+  expect(keyring.take(shared)).toBe(true)
+  expect(keyring.take(shared)).toBe(false)
+  expect(keyring.missing).toEqual([])
   expect(keyring.topics).toEqual(ring(alice).topics)
 })
 
@@ -121,8 +138,7 @@ test('a large group needs further events, and all continue the first', () => {
     publicKey: alice.key.publicKey,
   }))
   const roster = { devices: () => devices.values(), isActive: () => true, isExposed: () => false }
-  const { engine: _, tag, key } = alice
-  const large = new Keyring({ group: world.group, roster: roster as never, crypto, device: tag, key }, [])
+  const large = ringOf(world, { ...alice, engine: { roster } as never })
   const next = large.rotate()
   const bodies = [next()!, next('ab'.repeat(32))!]
   expect(next()).toBeUndefined()

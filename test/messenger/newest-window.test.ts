@@ -8,6 +8,7 @@ import { timelineKey } from '../../src-main/core/timeline.ts'
 import { identityOf } from '../../src-main/crypto/identity.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 import { inlineVerifier } from '../../src-main/crypto/verifier.ts'
+import { unsealed } from '../../src-main/messenger/bodies.ts'
 import { encodeMessage, encodeReaction } from '../../src-main/messenger/content.ts'
 import { Group } from '../../src-main/messenger/group.ts'
 import { GroupLog } from '../../src-main/messenger/group-log.ts'
@@ -39,9 +40,11 @@ async function makeScene() {
   const self = '00'.repeat(8)
   const { sha256, verify } = crypto
   const parts = { group: id, self, sha256, verify, sign: (bytes: Uint8Array) => bytes }
-  const log = await GroupLog.open({ ...parts, verifier: inlineVerifier(verify) }, storage, {
+  const logParts = { ...parts, verifier: inlineVerifier(verify), bodies: unsealed }
+  const log = await GroupLog.open(logParts, storage, {
     onDelivered: (delivered) => void group.noteDelivered(delivered),
     onHidden: ignore,
+    onUnlocked: ignore,
     onFork: ignore,
     onOwnUnknown: ignore,
     onPendingChanged: ignore,
@@ -67,6 +70,7 @@ async function makeScene() {
     nameHint: '',
     readN: 0,
     presence: { connectionOf: () => 'offline', overall: () => 'offline', joinProblem: () => undefined },
+    hasKey: () => true,
     nowMs: () => NOW_MS,
     onTimelineChanged: () => told.timeline++,
     onSummaryChanged: () => told.summary++,

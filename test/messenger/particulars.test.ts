@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { encodeChange } from '../../src-main/core/control/bodies.ts'
 import { ROLE } from '../../src-main/core/control/operation.ts'
 import { KIND, type Event } from '../../src-main/core/event.ts'
+import { unsealed } from '../../src-main/messenger/bodies.ts'
 import {
   encodeMessage,
   encodeProfile,
@@ -23,7 +24,7 @@ function office() {
     for (const event of events) {
       person.hear(event)
       const entry = person.engine.history.get(event.id)
-      if (entry) seen.get(person)!.note(event, entry)
+      if (entry) seen.get(person)!.note(unsealed.open(event), entry)
     }
   }
   let atMs = START_MS + 1_000
@@ -56,6 +57,7 @@ test('a later setting takes the place of what its author had seen, field by fiel
     description: 'tea',
     picture: undefined,
     history: 'from-joining',
+    disappearAfterMs: 0,
   })
   expect(conflicts(bob)).toEqual([])
 })

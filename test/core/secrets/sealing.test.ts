@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fromHex, toHex } from '../../../src-main/core/bytes.ts'
-import type { EventFields } from '../../../src-main/core/event.ts'
+import { KIND, type EventFields } from '../../../src-main/core/event.ts'
 import { MAX_CACHED_CHAINS, MAX_PLAINTEXT_SIZE_BYTES } from '../../../src-main/core/limits.ts'
-import { epochOf } from '../../../src-main/core/secrets/derivations.ts'
+import { epochOf, epochSecret } from '../../../src-main/core/secrets/derivations.ts'
 import { Epochs } from '../../../src-main/core/secrets/epochs.ts'
 import { Seals } from '../../../src-main/core/secrets/sealing.ts'
 import { sodiumCrypto as crypto } from '../../../src-main/crypto/sodium.ts'
@@ -31,7 +31,7 @@ const at = (seq: number): Fields => ({ ...FIELDS, seq, hlc: BigInt(seq) })
 function epochsOf(...founders: string[]): Epochs {
   const epochs = new Epochs()
   for (const [i, founder] of founders.entries())
-    epochs.add({ founder, hlc: BigInt(i), secret: secret().with(0, i) })
+    epochs.add({ founder, hlc: BigInt(i), ...epochSecret(secret().with(0, i), crypto) })
   return epochs
 }
 const seals = (self = ALICE, { group = GROUP, epochs = epochsOf(GROUP), primitives = crypto } = {}) =>
@@ -90,7 +90,7 @@ describe('a sealed body', () => {
     expect(seals(BOB, { epochs }).open(sealed(), epochOf(LATER))).toEqual({ reason: 'undecipherable' })
     // Not even where another epoch has the same secret.
     const same = new Epochs()
-    same.add({ founder: LATER, hlc: 1n, secret: secret().with(0, 0) })
+    same.add({ founder: LATER, hlc: 1n, ...epochSecret(secret().with(0, 0), crypto) })
     expect(seals(BOB, { epochs: same }).open(sealed(), epochOf(LATER))).toEqual({ reason: 'undecipherable' })
   })
 
@@ -132,7 +132,7 @@ describe('a sealed body', () => {
     const epochs = epochsOf()
     const reader = seals(BOB, { epochs })
     expect(open(sealed(), reader)).toBe('unknown-epoch')
-    epochs.add({ founder: GROUP, hlc: 0n, secret: secret().with(0, 0) })
+    epochs.add({ founder: GROUP, hlc: 0n, ...epochSecret(secret().with(0, 0), crypto) })
     expect(open(sealed(), reader)).toEqual(TEXT)
   })
 
@@ -142,9 +142,13 @@ describe('a sealed body', () => {
     const other = { ...FIELDS, body: seals(ALICE, { epochs }).seal(TEXT, FIELDS, epochOf(LATER)) }
     expect(open(sealed(), reader)).toEqual(TEXT)
     const { secret } = epochs.get(EPOCH)!
+    const name = { ...FIELDS, kind: KIND.profile, hlc: FIELDS.hlc + 1n }
+    const named = { ...name, body: seals().seal(TEXT, name, EPOCH) }
     reader.forget(EPOCH)
-    expect(open(sealed(), reader)).toBe('unknown-epoch')
+    expect(open(sealed(), reader)).toBe('forgotten')
     expect(secret).toEqual(new Uint8Array(32))
+    // What people are called is no conversation: it lasts.
+    expect(open(named, reader)).toEqual(TEXT)
     expect(reader.open(other, epochOf(LATER))).toHaveProperty('plaintext')
   })
 
@@ -155,7 +159,7 @@ describe('a sealed body', () => {
     const reader = seals(BOB, { epochs })
     expect(epochOf(first)).toBe(epochOf(second))
     reader.open(sealed(), EPOCH)
-    epochs.add({ founder: second, hlc: 0n, secret: secret().with(0, 77) })
+    epochs.add({ founder: second, hlc: 0n, ...epochSecret(secret().with(0, 77), crypto) })
     const body = seals(ALICE, { epochs }).seal(TEXT, FIELDS, EPOCH)
     expect(open({ ...FIELDS, body }, reader)).toEqual(TEXT)
   })
