@@ -250,6 +250,8 @@ export class Group {
   /** Takes note of what can be read now, and could not when it was delivered; returns as noteHidden() does. */
   async noteUnlocked(entries: readonly Entry[]): Promise<number[]> {
     await this.#readLast()
+    // What the group wants of newcomers may be known only now.
+    await this.countUnread()
     return this.#reactedTo(entries.filter(({ kind }) => kind === KIND.reaction))
   }
 

@@ -137,6 +137,11 @@ export class Keyring {
     return current?.isRotationDue ? undefined : current?.epoch
   }
 
+  /** There is something to write with, or to make up for what is due. */
+  get hasSecret(): boolean {
+    return this.#current() !== undefined
+  }
+
   /** Somebody knows every secret that is here, and should not know what is written from now on. */
   get isRotationDue(): boolean {
     return this.#current()?.isRotationDue ?? false

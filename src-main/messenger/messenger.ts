@@ -120,8 +120,8 @@ export async function openMessenger(options: MessengerOptions): Promise<Messenge
   const crypto = sodiumCrypto
   await mkdir(dataFolder, { recursive: true, mode: 0o700 })
   const keystore = await openKeystore(dataFolder, crypto, { keychain, passphrase })
-  const disk = await openLevelStorage(join(dataFolder, 'store'))
-  const storage = sealedStorage(disk, keystore.secrets.storeKey, crypto)
+  const { storeKey } = keystore.secrets
+  const storage = sealedStorage(await openLevelStorage(join(dataFolder, 'store')), storeKey, crypto)
   const verifier = openVerifierPool()
   try {
     const key = await openDeviceKey(storage, keystore, crypto)
@@ -587,7 +587,7 @@ export class Messenger {
       nameHint: membership.nameHint,
       readN: membership.readN,
       presence,
-      hasKey: () => keyring.current !== undefined,
+      hasKey: () => keyring.hasSecret,
       nowMs,
       onTimelineChanged: () => this.#tell('timelineChanged', { group: id }),
       onSummaryChanged: () => this.#changed(this.#groups.get(id)),

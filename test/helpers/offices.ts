@@ -8,6 +8,7 @@ import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 import { Messenger } from '../../src-main/messenger/messenger.ts'
 import { systemTime, type Time } from '../../src-main/messenger/time.ts'
 import { createMemoryNetwork, MemoryHub } from '../../src-main/network/memory.ts'
+import type { Network } from '../../src-main/network/network.ts'
 import { openMemoryStorage, type MemoryDisk } from '../../src-main/storage/memory.ts'
 import { until } from './messengers.ts'
 
@@ -41,10 +42,11 @@ export class Device {
     onTestFinished(() => this.messenger.close())
   }
 
-  async start(): Promise<this> {
+  /** around: what stands between it and the network. */
+  async start(around: (network: Network) => Network = (network) => network): Promise<this> {
     this.messenger = await Messenger.start({
       storage: openMemoryStorage(this.disk),
-      network: createMemoryNetwork(this.hub, this.peer),
+      network: around(createMemoryNetwork(this.hub, this.peer)),
       crypto,
       key: this.key,
       identity: this.identity,
