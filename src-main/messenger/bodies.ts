@@ -3,7 +3,7 @@
  * and the disk carry them as they are.
  *
  * 1. What this device writes is sealed with the current epoch; while there is none, nothing is written.
- * 2. What cannot be opened says why (Locked). Only no-key may pass: when the key comes, what waits for it is read again.
+ * 2. What cannot be opened says why (Locked). When its key comes after all, it is read again.
  * 3. What nobody sealed is not read: an app that writes in the clear by mistake is found out at once.
  * 4. Where messages disappear they are not read beyond their time, and the secrets of epochs that lie wholly beyond it are
  *    given up. That is for good: the bodies stay on disks, and nobody who gave up the secret can open them.
@@ -15,7 +15,7 @@ import { chainOf, isParticular, type Event, type EventFields } from '../core/eve
 import { hlcTimeMs } from '../core/hlc.ts'
 import { epochOf, type EpochId } from '../core/secrets/derivations.ts'
 import { Seals } from '../core/secrets/sealing.ts'
-import type { Content } from './content.ts'
+import { awaitsKey, type Content } from './content.ts'
 import type { Keyring, KeyringParts } from './keyring.ts'
 
 export interface BodiesParts extends Pick<KeyringParts, 'group' | 'device' | 'crypto' | 'settings'> {
@@ -62,7 +62,7 @@ export class Bodies implements Opening {
     const known = this.#opened.get(event)
     if (known) return known
     const content = this.#open(event)
-    if (content.locked !== 'no-key') this.#opened.set(event, content)
+    if (!awaitsKey(content)) this.#opened.set(event, content)
     return content
   }
 

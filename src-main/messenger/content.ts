@@ -65,6 +65,11 @@ export interface Content {
   locked?: Locked | undefined
 }
 
+/** Whether it can be read once its key is here, which may still come. */
+export function awaitsKey({ locked }: Content): boolean {
+  return locked === 'no-key' || locked === 'before-joining'
+}
+
 const Id = v.pipe(
   v.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === 32),
   v.transform(toHex),

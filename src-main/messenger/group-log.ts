@@ -32,7 +32,7 @@ import {
 import type { Storage } from '../storage/storage.ts'
 import { Arrivals, type Arrival } from './arrivals.ts'
 import type { Opening } from './bodies.ts'
-import { decodeReaction, type Content } from './content.ts'
+import { awaitsKey, decodeReaction, type Content } from './content.ts'
 import { LockedEntries } from './locked-entries.ts'
 import { Particulars, type Settings } from './particulars.ts'
 import {
@@ -350,7 +350,7 @@ export class GroupLog {
 
   async #readAgain(): Promise<void> {
     await this.flushed()
-    const isOpen = async ({ n }: Entry) => this.contentOf(await this.read(n)).locked !== 'no-key'
+    const isOpen = async ({ n }: Entry) => !awaitsKey(this.contentOf(await this.read(n)))
     for (const entries of await this.#locked.take(isOpen)) {
       if (this.#closing.signal.aborted) return
       for (const entry of entries)
@@ -592,7 +592,7 @@ export class GroupLog {
 
   #contentOf(event: Event, entry: Entry): Content {
     const content = this.contentOf(event)
-    if (content.locked === 'no-key') this.#locked.add(event, entry)
+    if (awaitsKey(content)) this.#locked.add(event, entry)
     return content
   }
 

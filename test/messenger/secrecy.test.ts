@@ -297,4 +297,3 @@ test('a folder under a passphrase opens with it alone', async () => {
   await again.close()
   expect((await (await open()).commands.getState()).protection).toBe('none')
 })
-
