@@ -680,7 +680,7 @@ export class Messenger {
     this.#changed(open)
     if (this.#listeners.size > 0)
       this.#announce(open, delivered, changed).catch((error: unknown) => {
-        console.error('Updates could not be built:', error)
+        if (!this.#closing) console.error('Updates could not be built:', error)
       })
   }
 
