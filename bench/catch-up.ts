@@ -17,7 +17,7 @@ import { Messenger, openMessenger } from '../src-main/messenger/messenger.ts'
 import { openDeviceKey } from '../src-main/messenger/own-device.ts'
 import { createMemoryNetwork, MemoryHub } from '../src-main/network/memory.ts'
 import { openLevelStorage } from '../src-main/storage/level.ts'
-import { sealedStorage } from '../src-main/storage/sealed.ts'
+import { sealedStorage } from '../src-main/messenger/sealed-store.ts'
 import { openMemoryStorage } from '../src-main/storage/memory.ts'
 import { until } from '../test/helpers/messengers.ts'
 

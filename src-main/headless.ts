@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util'
 import { AppError } from './api/errors.ts'
 import { openMessenger } from './messenger/messenger.ts'
 import { serveClient } from './shell/serve.ts'
-import { Starting } from './shell/starting.ts'
+import { Starting } from './starting.ts'
 import { serveWebSocket } from './shell/websocket.ts'
 
 const WINDOW_FOLDER = join(import.meta.dirname, '..', 'out', 'renderer')

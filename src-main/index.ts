@@ -11,7 +11,7 @@ import { acceptWindows } from './shell/electron/ipc.ts'
 import { systemKeychain } from './shell/electron/keychain.ts'
 import { openWindow, prepareSession, registerWindowScheme, WINDOW_ORIGIN } from './shell/electron/window.ts'
 import { serveClient } from './shell/serve.ts'
-import { Starting } from './shell/starting.ts'
+import { Starting } from './starting.ts'
 
 const CLOSE_TIMEOUT_MS = 5_000
 const OUT = join(import.meta.dirname, '..')

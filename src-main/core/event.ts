@@ -215,6 +215,11 @@ export function encodeContext(fields: Omit<EventFields, 'body'>): Uint8Array {
   return writeContext({ ...fields, body: NOTHING }).finish()
 }
 
+/** The same, cut out of an event that is encoded already. */
+export function contextIn({ bytes, body }: Pick<Event, 'bytes' | 'body'>): Uint8Array {
+  return bytes.subarray(0, bytes.length - body.length - SIGNATURE_SIZE - varintSize(body.length))
+}
+
 function writeContext(fields: EventFields): Writer {
   if (!isWellFormed(fields)) throw new TypeError('event has a field out of its limits')
   const { kind, tag, seq, hlc, deps, commit, controlHeads, epoch } = fields

@@ -14,7 +14,7 @@
  *   d group        -> what was written and not sent
  *   a setting      -> settings of the app
  *
- * Sealed with the store's key (storage/sealed.ts): u, q, g, d and a.
+ * Sealed with the store's key (messenger/sealed-store.ts): u, q, g, d and a.
  */
 import type { DeviceTag, EventId, GroupId, TimelineKey, UserId } from '../api/contract.ts'
 import { ascii, concat, fromHex } from '../core/bytes.ts'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fromHex, toHex } from '../../src-main/core/bytes.ts'
-import { decodeEvent, encodeContext, encodeEvent, type EventFields } from '../../src-main/core/event.ts'
+import { contextIn, decodeEvent, encodeContext, encodeEvent, type EventFields } from '../../src-main/core/event.ts'
 import { MAX_BODY_SIZE_BYTES, MAX_DEPS, MAX_EVENT_SIZE_BYTES } from '../../src-main/core/limits.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 
@@ -64,6 +64,7 @@ describe('the encoding of an event', () => {
       fc.property(fields, (event) => {
         const context = encodeContext(event)
         expect(encode(event).bytes.subarray(0, context.length)).toEqual(context)
+        expect(contextIn(encode(event))).toEqual(context)
         expect(encodeContext({ ...event, body: new Uint8Array(7) } as EventFields)).toEqual(context)
       }),
     )

@@ -21,7 +21,7 @@ import { decodeInvite, encodeInvite, helloProof } from '../../src-main/messenger
 import { createMemoryNetwork } from '../../src-main/network/memory.ts'
 import { eventRange } from '../../src-main/storage/keys.ts'
 import { openMemoryStorage } from '../../src-main/storage/memory.ts'
-import { topicOf } from '../helpers/messengers.ts'
+import { epochsOf, topicOf } from '../helpers/messengers.ts'
 import { makeOffice, type Device } from '../helpers/offices.ts'
 import { Witness } from '../helpers/witness.ts'
 
@@ -213,13 +213,26 @@ describe('removal', () => {
   }
 
   test('ends what the removed device gets, whatever it shows', async () => {
-    const { alice, own, hello, ask, proof, invited } = await removeBob()
+    const { alice, group, own, hello, ask, proof, invited } = await removeBob()
     const entrance = own.findLast(({ kind }) => isEntrance(kind))!
     const reasonOf = ([first, ...rest]: Frame[]) => {
       expect(rest).toEqual([])
       expect(first!.type).toBe('refuse')
       return first!.type === 'refuse' ? REFUSALS[first!.reason] : undefined
     }
+    // Nor does she get the secret that was made when she went, by any name.
+    const epochs = [...(await epochsOf(openMemoryStorage(alice.disk), group)).all].map(({ founder }) =>
+      founder.slice(0, 16),
+    )
+    expect(epochs.length).toBeGreaterThan(1)
+    for (const credential of [
+      { type: 'member' },
+      { type: 'entrance', event: entrance.bytes },
+      invited,
+    ] as const)
+      expect(
+        reasonOf(await ask({ type: 'keys', proof, credential: encodeCredential(credential), epochs })),
+      ).not.toBeUndefined()
     const removed = await hello({ type: 'member' })
     expect(reasonOf(removed)).toBe('removed')
     expect(reasonOf(await hello({ type: 'entrance', event: entrance.bytes }))).toBe('removed')

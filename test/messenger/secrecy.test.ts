@@ -9,15 +9,23 @@ import { toHex } from '../../src-main/core/bytes.ts'
 import { chainOf, decodeEvent, KIND, type Event } from '../../src-main/core/event.ts'
 import type { Epochs } from '../../src-main/core/secrets/epochs.ts'
 import { Seals } from '../../src-main/core/secrets/sealing.ts'
+import { certify } from '../../src-main/core/control/bodies.ts'
+import { epochOf } from '../../src-main/core/secrets/derivations.ts'
+import { decodeFrame, encodeFrame, type Frame } from '../../src-main/core/sync.ts'
+import { identityOf } from '../../src-main/crypto/identity.ts'
 import { openKeystore } from '../../src-main/crypto/keystore.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
+import { encodeCredential, inviteCredential, type Credential } from '../../src-main/messenger/admission.ts'
+import { decodeInvite, helloProof } from '../../src-main/messenger/membership.ts'
 import { openMessenger, type Messenger } from '../../src-main/messenger/messenger.ts'
+import { createMemoryNetwork } from '../../src-main/network/memory.ts'
 import type { FrameStream, Network } from '../../src-main/network/network.ts'
 import { eventRange } from '../../src-main/storage/keys.ts'
 import { openLevelStorage } from '../../src-main/storage/level.ts'
 import { openMemoryStorage } from '../../src-main/storage/memory.ts'
 import { LOOPBACK } from '../helpers/large-group.ts'
 import { epochsOf, until } from '../helpers/messengers.ts'
+import { Witness } from '../helpers/witness.ts'
 import { Device, makeOffice } from '../helpers/offices.ts'
 
 const HOUR_MS = 3_600_000
@@ -73,7 +81,7 @@ function openedWith(epochs: Epochs, group: GroupId, event: Event): Uint8Array | 
   const seals = new Seals({ group, self: event.tag, epochs, primitives: crypto })
   // As one who does not care which epoch it says it is of.
   for (const { founder } of epochs.all) {
-    const opened = seals.open(event, founder.slice(0, 16))
+    const opened = seals.open(event, epochOf(founder))
     if ('plaintext' in opened) return opened.plaintext
   }
   return undefined
@@ -260,6 +268,32 @@ test('messages disappear after their time, and then nobody’s disk can bring th
     expect((await device.people()).map(({ name }) => name).sort()).toEqual(['alice', 'bob'])
     expect((await device.group()).name).toBe('office')
   }
+})
+
+test('secrets are given to members alone, however somebody asks for them', async () => {
+  const { devices, group, hub, invite } = await makeOffice('alice')
+  const [alice] = devices as [Device]
+  const epochs = [...(await epochsOf(openMemoryStorage(alice.disk), group)).all].map(({ founder }) =>
+    epochOf(founder),
+  )
+  const stranger = crypto.keyPair()
+  const peer = toHex(stranger.publicKey)
+  const witness = await new Witness(createMemoryNetwork(hub, peer)).start()
+  onTestFinished(() => witness.network.stop())
+  await witness.network.connect(`memory/${alice.peer}`)
+  const proof = helloProof(group, peer, alice.peer, crypto)
+  const ask = async (credential: Credential): Promise<Frame | undefined> => {
+    const stream = await witness.network.openStream(alice.peer)
+    await stream.send(encodeFrame({ type: 'keys', proof, credential: encodeCredential(credential), epochs }))
+    for await (const frame of stream.frames) return decodeFrame(frame)
+    return undefined
+  }
+  expect(await ask({ type: 'member' })).toMatchObject({ type: 'refuse' })
+  // Whoever has an invite may sync, and enter; before that there are no keys.
+  const { keys } = identityOf(crypto.randomBytes(32), crypto)
+  const own = certify(stranger.publicKey, keys, crypto.sign)
+  const invited = inviteCredential(group, decodeInvite(invite, crypto), own, crypto)
+  expect(await ask(invited)).toEqual({ type: 'secrets', secrets: [] })
 })
 
 test('a second device of a person gets the keys, and reads everything', async () => {

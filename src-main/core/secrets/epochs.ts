@@ -98,7 +98,7 @@ export class Epochs {
 
 /**
  * For the disk: version 2 | founder 32 | hlc 8 | 1, secret 32; or 0, lasting key 32, fingerprint 32. To be sealed there
- * (storage/sealed.ts).
+ * (messenger/sealed-store.ts).
  */
 export function encodeEpoch({ founder, hlc, ...secret }: Epoch): Uint8Array {
   const writer = new Writer(106).byte(RECORD_VERSION).hex(founder).uint64(hlc)

@@ -18,7 +18,7 @@
  *    Key Commitment", 2022). An epoch has one secret for everybody, so a place has one key.
  */
 import type { DeviceTag, GroupId } from '../../api/contract.ts'
-import { encodeContext, isParticular, type EventFields } from '../event.ts'
+import { contextIn, encodeContext, isParticular, type Event, type EventFields } from '../event.ts'
 import type { Hlc } from '../hlc.ts'
 import { MAX_CACHED_CHAINS, MAX_PLAINTEXT_SIZE_BYTES } from '../limits.ts'
 import { derive, label, messagesRoot, particularsRoot, type EpochId } from './derivations.ts'
@@ -79,9 +79,9 @@ export class Seals {
   }
 
   /** What a delivered event of this epoch says; or why that cannot be read. Never throws on bad bodies. */
-  open(event: EventFields, epoch: EpochId): { plaintext: Uint8Array } | { reason: SealProblem } {
+  open(event: EventFields | Event, epoch: EpochId): { plaintext: Uint8Array } | { reason: SealProblem } {
     const { primitives } = this.#options
-    const context = encodeContext(event)
+    const context = 'bytes' in event ? contextIn(event) : encodeContext(event)
     const key = this.#messageKey(context, event, epoch)
     if (typeof key === 'string') return { reason: key }
     const padded = primitives.decrypt(event.body, context, NONCE, key)

@@ -1,12 +1,11 @@
 import { safeStorage } from 'electron'
-import type { Keychain } from '../../crypto/key-guard.ts'
 
-/** The keychain of the operating system. To be asked once the app is ready. */
-export function systemKeychain(): Keychain {
+/** The keychain of the operating system (crypto/key-guard.ts). To be asked once the app is ready. */
+export function systemKeychain() {
   return {
     isAvailable: () => safeStorage.isEncryptionAvailable() && !isPretence(),
-    encrypt: (text) => safeStorage.encryptString(text),
-    decrypt: (bytes) => safeStorage.decryptString(Buffer.from(bytes)),
+    encrypt: (text: string) => safeStorage.encryptString(text),
+    decrypt: (bytes: Uint8Array) => safeStorage.decryptString(Buffer.from(bytes)),
   }
 }
 

@@ -6,8 +6,8 @@
 import { AppError } from '../api/errors.ts'
 import type { Crypto } from '../crypto/crypto.ts'
 import { openRecord, sealRecord } from '../crypto/sealed-record.ts'
-import { SEALED_TABLES } from './keys.ts'
-import type { Storage } from './storage.ts'
+import { SEALED_TABLES } from '../storage/keys.ts'
+import type { Storage } from '../storage/storage.ts'
 
 const SEALED = new Set(Array.from(SEALED_TABLES, (table) => table.charCodeAt(0)))
 

@@ -2,11 +2,11 @@
  * What windows are served: the messenger; and while there is none, why. A window still opens then, and every command answers
  * with the reason. One whose keys are locked takes the passphrase.
  */
-import { COMMAND_NAMES, type Commands } from '../api/contract.ts'
-import { AppError } from '../api/errors.ts'
-import type { Served } from '../api/served.ts'
-import { checked } from '../messenger/arguments.ts'
-import type { Messenger } from '../messenger/messenger.ts'
+import { COMMAND_NAMES, type Commands } from './api/contract.ts'
+import { AppError } from './api/errors.ts'
+import type { Served } from './api/served.ts'
+import { checked } from './messenger/arguments.ts'
+import type { Messenger } from './messenger/messenger.ts'
 
 export class Starting {
   messenger: Messenger | undefined
