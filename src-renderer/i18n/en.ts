@@ -390,6 +390,15 @@ export const en = {
   'message.blocked': 'Message from a blocked person',
   'message.blocked-show': 'Show',
   'message.blocked-hide': 'Fold away',
+  'locked.no-key': 'Waiting for the key of this message',
+  'locked.before-joining': 'Written before you joined',
+  'locked.expired': 'This message has disappeared',
+  'locked.unreadable': 'This message cannot be read',
+  'locked.run-before-joining':
+    '{count, plural, one {# message from before you joined} other {# messages from before you joined}}',
+  'locked.run-expired':
+    '{count, plural, one {# message has disappeared} other {# messages have disappeared}}',
+  'locked.earlier': 'Look further up',
   'report.title': 'Report this message',
   'report.hint': 'The owners and admins of the group see your report with this message and your name.',
   'report.reason': 'What is wrong with it?',

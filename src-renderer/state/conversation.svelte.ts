@@ -97,8 +97,8 @@ export class Conversation {
   }
 
   /** Stable identity of a row: a bubble keeps its row when the message becomes final. */
-  rowKey(message: Message): string {
-    return this.#rowKeys.get(message.id) ?? message.id
+  rowKey({ id }: Pick<Message, 'id'>): string {
+    return this.#rowKeys.get(id) ?? id
   }
 
   /** Loads the newest messages, as far as mostly reaches back to the first one that is new to this person. */
@@ -185,6 +185,7 @@ export class Conversation {
   change(messages: readonly Message[]): void {
     const here = messages.filter((message) => indexOfMessage(this.messages, message) >= 0)
     if (here.length > 0) this.messages = insertByKey(this.messages, here)
+    this.#follow(messages)
   }
 
   /** Sends what was written; it is on screen before this returns. */
@@ -223,6 +224,16 @@ export class Conversation {
     this.arrivedBelow = 0
     this.flashId = undefined
     this.announced = undefined
+  }
+
+  /** What is told of these messages elsewhere is as they are now: a text that is gone is gone from there, too. */
+  #follow(messages: readonly Message[]): void {
+    this.reading.changed(messages)
+    for (const { id, locked } of messages) {
+      if (locked === undefined) continue
+      if (this.draft.replyTo?.id === id) this.draft.replyTo = undefined
+      if (this.announced?.id === id) this.announced = undefined
+    }
   }
 
   #drain(): void {
@@ -325,6 +336,7 @@ export class Conversation {
     const gone = this.messages.filter(isGone)
     this.reading.forget(gone)
     if (gone.some(({ id }) => id === this.draft.replyTo?.id)) this.draft.replyTo = undefined
+    this.#follow(messages)
     this.reading.know(messages)
     this.hasEarlier = hasEarlier
     this.hasLater = hasLater

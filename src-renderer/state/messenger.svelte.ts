@@ -40,7 +40,7 @@ const NOBODY: Identity = {
   fingerprintCode: '',
 }
 
-/** What does not change while the messenger runs. */
+/** What does not change by itself while the messenger runs. */
 export type About = Omit<AppState, 'groups' | 'name' | 'identity' | 'blocked'>
 
 /** The dialog over the window; one at a time. */
@@ -56,7 +56,14 @@ export class Messenger implements ClientListener {
   link = $state<Link>('connecting')
   fatal = $state.raw<unknown>(undefined)
   ready = $state(false)
-  about = $state.raw<About>({ device: '', addresses: [], version: '', dataFolder: '' })
+  about = $state.raw<About>({
+    device: '',
+    addresses: [],
+    version: '',
+    dataFolder: '',
+    protection: 'system',
+    hasKeychain: false,
+  })
   identity = $state.raw<Identity>(NOBODY)
   /** Whose messages are folded away. */
   readonly blocked = new SvelteSet<UserId>()
@@ -333,10 +340,7 @@ export class Messenger implements ClientListener {
   }
 }
 
+/** The text may have come later than its message, or have disappeared. */
 function sameLast(a: GroupSummary, b: GroupSummary): boolean {
-  return (
-    a.last?.sentAtMs === b.last?.sentAtMs &&
-    a.last?.author === b.last?.author &&
-    a.last?.text === b.last?.text
-  )
+  return a.last?.sentAtMs === b.last?.sentAtMs && a.last?.author === b.last?.author
 }
