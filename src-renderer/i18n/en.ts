@@ -27,6 +27,14 @@ export const en = {
   'welcome.restore-hint': 'Go on as yourself, with your 24 words or an exported identity.',
   'welcome.choose': 'Choose a group on the left to read along.',
 
+  'unlock.why': 'Your messages are locked. Your passphrase opens them.',
+  'unlock.confirm': 'Unlock',
+  'unlock.busy': 'Unlocking…',
+  'unlock.forgotten':
+    'Forgotten? Nobody can reset a passphrase. With your 24 words you are yourself again: start Tapri with an empty data folder (the README says where it is) and choose “{choice}”.',
+  'passphrase.show': 'Show the passphrase',
+  'passphrase.hide': 'Hide the passphrase',
+
   'groups.none': 'Your groups will be listed here.',
   'groups.create': 'New group',
   'groups.join': 'Join',
@@ -186,6 +194,25 @@ export const en = {
     'Device {tag} is taken out of your groups for good. What it writes from then on does not count.',
   'device.remove-why-here':
     'Device {tag} is taken out of this group for good. What it writes from then on does not count.',
+  'protection.title': 'Protection on this computer',
+  'protection.none':
+    'Nothing protects your keys: anybody who can read this computer’s disk can read your messages.',
+  'protection.system': 'The keychain of your system opens your keys when Tapri starts.',
+  'protection.passphrase': 'Your passphrase opens your keys when Tapri starts.',
+  'protection.saved': 'Saved.',
+  'protection.busy': 'Saving…',
+  'protection.set': 'Set a passphrase',
+  'protection.change': 'Change the passphrase',
+  'protection.remove': 'Remove the passphrase',
+  'protection.hint':
+    'Tapri asks for it at every start. Nobody can reset it: without it, only your 24 words bring you back, and the messages on this computer stay closed.',
+  'protection.remove-title': 'Remove the passphrase?',
+  'protection.remove-system':
+    'From then on the keychain of your system opens your keys, and Tapri asks for nothing.',
+  'protection.remove-none':
+    'This system has no keychain that could take over. From then on anybody who can read this computer’s disk can read your messages.',
+  'protection.warning': 'Anybody who can read this computer’s disk can read your messages. Set a passphrase.',
+  'protection.warning-dismiss': 'Not now',
   'strength.short': '{missing, plural, one {At least # more character.} other {At least # more characters.}}',
   'strength.weak': 'Weak: easy to guess. A few more words help.',
   'strength.fair': 'Fair.',
@@ -526,6 +553,8 @@ export const en = {
 
   'toast.dismiss': 'Dismiss',
   'fatal.title': 'Tapri cannot start',
+  'fatal.keys':
+    'If your keys cannot be opened any more, your 24 words bring you back: start Tapri with an empty data folder (the README says where it is) and choose “{choice}”.',
   'fatal.reload': 'Try again',
 
   'error.INVALID_ARGUMENT': 'That value is not allowed here.',
@@ -550,7 +579,8 @@ export const en = {
   'error.DATA_IN_USE': 'Another Tapri is running on the same data folder.',
   'error.STORE_CORRUPT': 'The stored messages are damaged. Tapri never replaces them silently.',
   'error.STORE_FAILED': 'The disk refused to read or write.',
-  'error.KEY_UNREADABLE': 'The key file of this device is damaged or readable by others.',
+  'error.KEY_UNREADABLE':
+    'The keys of this device cannot be opened: the keychain refuses, or their file is damaged or readable by others.',
   'error.KEYS_LOCKED': 'The keys are locked. Your passphrase opens them.',
   'error.DEVICE_RETIRED':
     'This data folder was restored from a backup, or is in use on a second machine. Close Tapri and start it again: it goes on as a new device in the same groups.',

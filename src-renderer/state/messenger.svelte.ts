@@ -12,6 +12,7 @@ import type {
 import { AppError, type ErrorCode } from '../../src-main/api/errors.ts'
 import type { Client, ClientListener, Link } from '../client.ts'
 import { errorSentence } from '../i18n/words.svelte.ts'
+import { keep, readKept } from '../lib/kept.ts'
 import { Conversation, type Place } from './conversation.svelte.ts'
 import { Audit } from './audit.svelte.ts'
 import { Invites } from './invites.svelte.ts'
@@ -45,7 +46,9 @@ export type About = Omit<AppState, 'groups' | 'name' | 'identity' | 'blocked'>
 
 /** The dialog over the window; one at a time. */
 export type WindowDialog =
-  | { kind: 'create' | 'restore' | 'profile' | 'phrase' }
+  | { kind: 'create' | 'restore' | 'phrase' }
+  /** at: what of it was asked for. */
+  | { kind: 'profile'; at?: 'protection' }
   | { kind: 'join'; invite: string }
   | { kind: 'settings' | 'invite' | 'audit' | 'leave' | 'delete'; group: GroupId }
   | { kind: 'report'; group: GroupId; message: EventId; author: string; text: string }
@@ -55,6 +58,8 @@ export class Messenger implements ClientListener {
   readonly theme = new Theme()
   link = $state<Link>('connecting')
   fatal = $state.raw<unknown>(undefined)
+  /** The keys wait for the passphrase. */
+  isLocked = $state(false)
   ready = $state(false)
   about = $state.raw<About>({
     device: '',
@@ -74,6 +79,8 @@ export class Messenger implements ClientListener {
   wanted = $state.raw<(Place & { group: GroupId }) | undefined>(undefined)
   /** The reminder of the recovery phrase was put off until the window opens again. */
   phrasePutOff = $state(false)
+  /** The warning that nothing protects the keys was seen, and is not repeated. */
+  #warned = $state(readKept('warned') !== null)
   readonly pictures: Pictures
   /** The group heard from last comes first. */
   groups = $state.raw<readonly GroupSummary[]>([])
@@ -97,6 +104,17 @@ export class Messenger implements ClientListener {
 
   get active(): GroupSummary | undefined {
     return this.group(this.activeId)
+  }
+
+  /** Whether to warn that whoever reads the disk reads the messages. */
+  get warns(): boolean {
+    return this.ready && this.about.protection === 'none' && !this.#warned
+  }
+
+  /** The warning is not shown again on this device. */
+  dismissWarning(): void {
+    this.#warned = true
+    keep('warned', 'yes')
   }
 
   /** Empty until somebody said it. */
@@ -171,6 +189,7 @@ export class Messenger implements ClientListener {
       this.blockedChanged({ users: blocked })
       this.groups = [...groups].sort((a, b) => (b.last?.sentAtMs ?? 0) - (a.last?.sentAtMs ?? 0))
       this.fatal = undefined
+      this.isLocked = false
       this.ready = true
       if (link !== undefined) this.openLink(link)
       for (const people of this.#people.values()) people.changed()
@@ -178,6 +197,7 @@ export class Messenger implements ClientListener {
         void this.attempt(() => conversation.refresh(this.group(id) ?? NOTHING_READ))
     } catch (error) {
       if (error instanceof AppError && FATAL.has(error.code)) this.fatal = error
+      else if (error instanceof AppError && error.code === 'KEYS_LOCKED') this.isLocked = true
       else if (this.link === 'open') this.toasts.problem(error)
     }
   }
@@ -276,6 +296,18 @@ export class Messenger implements ClientListener {
 
   report(args: Parameters<Commands['report']>[0]): Promise<void> {
     return this.#commands.report(args)
+  }
+
+  /** Once this is done, the window is to be loaded again. */
+  unlock(passphrase: string): Promise<void> {
+    return this.#commands.unlock({ passphrase })
+  }
+
+  /** undefined: no passphrase any more. */
+  async setPassphrase(passphrase: string | undefined): Promise<void> {
+    await this.#commands.setPassphrase({ passphrase })
+    const without = this.about.hasKeychain ? 'system' : 'none'
+    this.about = { ...this.about, protection: passphrase === undefined ? without : 'passphrase' }
   }
 
   async setName(name: string): Promise<void> {

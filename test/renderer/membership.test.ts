@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { AppError } from '../../src-main/api/errors.ts'
 import { isShown } from '../../src-renderer/lib/audit.ts'
-import { strengthOf } from '../../src-renderer/lib/passphrase.ts'
+import { MIN_EXPORT_LENGTH, strengthOf } from '../../src-renderer/lib/passphrase.ts'
 import { phraseWords, placesToAsk } from '../../src-renderer/lib/phrase.ts'
 import { encodeSmall, isPicture, MAX_PICTURE_CHARACTERS } from '../../src-renderer/lib/picture.ts'
 import { qrCode } from '../../src-renderer/lib/qr.ts'
@@ -313,7 +313,7 @@ describe('a picture', () => {
 test('a passphrase is judged by its length and how different its parts are', () => {
   expect(
     ['short', 'aaaaaaaaaaaaaaaaaaaaaa', 'fourhorses', 'four horses', 'four horses drink chai'].map(
-      strengthOf,
+      (passphrase) => strengthOf(passphrase, MIN_EXPORT_LENGTH),
     ),
   ).toEqual(['short', 'weak', 'weak', 'weak', 'good'])
 })
