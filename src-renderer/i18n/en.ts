@@ -57,6 +57,10 @@ export const en = {
   'group.history': 'Newcomers may read',
   'group.history-all': 'Everything',
   'group.history-from-joining': 'From when they join',
+  'group.disappear': 'Messages disappear after',
+  'group.disappear-hint': 'Every device then erases them by itself. Others could have kept copies.',
+  'disappear.never': 'Never',
+  'disappear.weeks': '{count, plural, one {# week} other {# weeks}}',
   'picture.choose': 'Choose a picture…',
   'picture.remove': 'Remove the picture',
   'picture.unreadable': 'That file is no picture that can be read here.',
@@ -227,11 +231,18 @@ export const en = {
   'group-settings.conflict-picture': 'The picture was changed by two people at the same time: choose one.',
   'group-settings.conflict-history':
     'What newcomers may read was changed by two people at the same time: choose one.',
+  'group-settings.conflict-disappearAfterMs':
+    'When messages disappear was changed by two people at the same time: choose one.',
   'group-settings.keep': 'Keep “{value}” of {name}',
   'group-settings.keep-picture': 'Keep the picture of {name}',
   'group-settings.keep-nothing': 'Leave it empty, as {name} did',
   'group-settings.chosen': 'shown now',
   'group-settings.conflict-mark': 'Changed by two people at the same time',
+  'renew.title': 'Keys of the group',
+  'renew.why':
+    'If somebody may have copied the keys of a device, fresh ones keep what is written from now on from them. Remove a lost device as well.',
+  'renew.confirm': 'Renew keys',
+  'renew.done': 'Every device gets fresh keys.',
   'leave.title': 'Leave {name}?',
   'leave.why':
     'The others see that you left. What you have read so far stays on this device, until you delete it.',
@@ -259,6 +270,7 @@ export const en = {
   'header.people-panel': 'People in this group',
   'header.back': 'Back to the groups',
 
+  'header.disappear': 'Messages disappear after {time}',
   'header.menu': 'More about this group',
   'header.audit': 'Who did what',
   'header.out': 'no longer a member',
@@ -451,7 +463,7 @@ export const en = {
   'notice.device-added': '{author} added a device',
   'notice.device-removed': '{author} removed a device',
   'notice.settings-changed':
-    '{field, select, name {{author} changed the name of the group} description {{author} changed the description of the group} picture {{author} changed the picture of the group} history {{author} changed what newcomers may read} other {{author} changed the settings of the group}}',
+    '{field, select, name {{author} changed the name of the group} description {{author} changed the description of the group} picture {{author} changed the picture of the group} history {{author} changed what newcomers may read} disappearAfterMs {{author} changed when messages disappear} other {{author} changed the settings of the group}}',
   'notice.text': '{author} {text}',
   'notice.invited': '{author} made an invite',
   'notice.invited-for':

@@ -281,6 +281,10 @@ export class Messenger implements ClientListener {
     return this.#commands.changeSettings(args)
   }
 
+  renewKeys(group: GroupId): Promise<void> {
+    return this.#commands.renewKeys({ group })
+  }
+
   leaveGroup(group: GroupId): Promise<void> {
     return this.#commands.leaveGroup({ group })
   }
