@@ -88,7 +88,7 @@ export class Conversation {
   constructor(group: GroupId, client: Client) {
     this.group = group
     this.#client = client
-    this.draft = new Draft(group)
+    this.draft = new Draft(group, client.commands)
     this.reading = new Reading((n) => client.commands.markRead({ group, n }))
     this.outbox = new Outbox(group, client.commands.post, (message, localId) => {
       if (indexOfMessage(this.messages, message) < 0) this.#rowKeys.set(message.id, localId)

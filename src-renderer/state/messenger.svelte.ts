@@ -171,9 +171,9 @@ export class Messenger implements ClientListener {
   }
 
   groupDeleted({ group }: Parameters<ClientListener['groupDeleted']>[0]): void {
+    this.#conversations.get(group)?.draft.discard()
     if (this.activeId === group) this.close()
     this.groups = this.groups.filter(({ id }) => id !== group)
-    this.#conversations.get(group)?.draft.take()
     this.#conversations.delete(group)
     this.#people.delete(group)
     if (this.dialog !== undefined && 'group' in this.dialog && this.dialog.group === group)
@@ -193,8 +193,10 @@ export class Messenger implements ClientListener {
       this.ready = true
       if (link !== undefined) this.openLink(link)
       for (const people of this.#people.values()) people.changed()
-      for (const [id, conversation] of this.#conversations)
+      for (const [id, conversation] of this.#conversations) {
+        void conversation.draft.load()
         void this.attempt(() => conversation.refresh(this.group(id) ?? NOTHING_READ))
+      }
     } catch (error) {
       if (error instanceof AppError && FATAL.has(error.code)) this.fatal = error
       else if (error instanceof AppError && error.code === 'KEYS_LOCKED') this.isLocked = true
@@ -205,11 +207,13 @@ export class Messenger implements ClientListener {
   /** Shows a group; its messages are loaded the first time. */
   open(group: GroupId): void {
     if (group === this.activeId) return
+    this.conversation?.draft.flush()
     this.activeId = group
     let conversation = this.#conversations.get(group)
     if (conversation === undefined) {
       conversation = new Conversation(group, this.#client)
       this.#conversations.set(group, conversation)
+      void conversation.draft.load()
       void conversation.open(this.active ?? NOTHING_READ)
     } else if (conversation.hasLater) void this.attempt(() => conversation!.toNewest())
     this.conversation = conversation
@@ -217,8 +221,14 @@ export class Messenger implements ClientListener {
 
   /** Shows no group, only the list. */
   close(): void {
+    this.conversation?.draft.flush()
     this.activeId = undefined
     this.conversation = undefined
+  }
+
+  /** Keeps what is being written at once: the window may go. */
+  keepDrafts(): void {
+    for (const { draft } of this.#conversations.values()) draft.flush()
   }
 
   /** Opens the next group of the list, or the previous one. */
