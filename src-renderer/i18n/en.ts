@@ -320,6 +320,7 @@ export const en = {
   'person.unblock': 'Unblock',
   'person.remove': 'Remove from group…',
   'person.ban': 'Ban from group…',
+  'person.step-down': 'Step down…',
   'person.add-admin': 'Admit again as admin',
   'person.add-member': 'Admit again as member',
   'person.add-reader': 'Admit again as read-only',
@@ -344,6 +345,10 @@ export const en = {
   'make-owner.title': 'Make {name} a co-owner?',
   'make-owner.why': '{name} may then do everything in this group, and nobody can take that away again.',
   'make-owner.confirm': 'Make co-owner',
+  'step-down.title': 'Step down?',
+  'step-down.why':
+    '{role, select, admin {You become an admin. Only an owner can make you an owner again.} reader {You can then only read here. Owners and admins can change that.} other {You become a member. Only an owner can make you an admin again.}}',
+  'step-down.confirm': 'Step down',
   'verify.title': 'Is it really {name}?',
   'verify.how':
     'Call or meet {name}. Both of you see the same two rows of words: read them to each other, or compare the codes.',

@@ -308,6 +308,7 @@ export const hi: Catalogue = {
   'person.unblock': 'ब्लॉक हटाएँ',
   'person.remove': 'समूह से हटाएँ…',
   'person.ban': 'समूह में रोक लगाएँ…',
+  'person.step-down': 'पद छोड़ें…',
   'person.add-admin': 'एडमिन के रूप में फिर लें',
   'person.add-member': 'सदस्य के रूप में फिर लें',
   'person.add-reader': 'केवल पाठक के रूप में फिर लें',
@@ -330,6 +331,10 @@ export const hi: Catalogue = {
   'make-owner.title': '{name} को साथी मालिक बनाएँ?',
   'make-owner.why': '{name} इसके बाद इस समूह में सब कुछ कर सकेंगे, और यह अधिकार कोई वापस नहीं ले सकेगा।',
   'make-owner.confirm': 'साथी मालिक बनाएँ',
+  'step-down.title': 'पद छोड़ें?',
+  'step-down.why':
+    '{role, select, admin {आप एडमिन रह जाएँगे। आपको फिर से मालिक केवल कोई मालिक बना सकता है।} reader {इसके बाद आप यहाँ केवल पढ़ सकेंगे। इसे मालिक और एडमिन बदल सकते हैं।} other {आप सदस्य रह जाएँगे। आपको फिर से एडमिन केवल कोई मालिक बना सकता है।}}',
+  'step-down.confirm': 'पद छोड़ें',
   'verify.title': 'क्या यह सचमुच {name} हैं?',
   'verify.how':
     '{name} को फ़ोन करें या उनसे मिलें। आप दोनों को शब्दों के यही दो समूह दिखते हैं: एक-दूसरे को सुनाएँ, या कोड मिलाएँ।',
