@@ -425,6 +425,7 @@ export const en = {
   'message.react': 'React',
   'message.actions': 'Actions for the message',
   'message.quote': 'Answers {author}: {text}. Jump to that message.',
+  'message.quote-blocked': 'Answers a blocked person. Jump to that message.',
   'message.quote-missing': 'That message is not here.',
   'reaction.chip': '{emoji}, {count, plural, one {# person} other {# people}}: {people}',
   'reaction.more': '{people} and {count, plural, one {# other} other {# others}}',
@@ -432,6 +433,7 @@ export const en = {
 
   'message.report': 'Report…',
   'message.blocked': 'Message from a blocked person',
+  'message.blocked-person': 'Blocked person',
   'message.blocked-show': 'Show',
   'message.blocked-hide': 'Fold away',
   'locked.no-key': 'Waiting for the key of this message',

@@ -410,6 +410,7 @@ export const hi: Catalogue = {
   'message.react': 'प्रतिक्रिया दें',
   'message.actions': 'संदेश के विकल्प',
   'message.quote': '{author} को जवाब: {text}। उस संदेश पर जाएँ।',
+  'message.quote-blocked': 'ब्लॉक किए व्यक्ति को जवाब। उस संदेश पर जाएँ।',
   'message.quote-missing': 'वह संदेश यहाँ नहीं है।',
   'reaction.chip': '{emoji}, {count, plural, one {# व्यक्ति} other {# लोग}}: {people}',
   'reaction.more': '{people} और {count, plural, one {# अन्य} other {# अन्य}}',
@@ -417,6 +418,7 @@ export const hi: Catalogue = {
 
   'message.report': 'शिकायत करें…',
   'message.blocked': 'ब्लॉक किए व्यक्ति का संदेश',
+  'message.blocked-person': 'ब्लॉक किया व्यक्ति',
   'message.blocked-show': 'दिखाएँ',
   'message.blocked-hide': 'समेटें',
   'locked.no-key': 'इस संदेश की कुंजी की प्रतीक्षा है',

@@ -358,6 +358,11 @@ export class Messenger implements ClientListener {
     for (const people of this.#people.values()) people.changed()
   }
 
+  /** Whether what somebody wrote is folded away. Who wrote a quote is known only where it says so. */
+  isBlocked({ user }: { author: string; user?: UserId | undefined }): boolean {
+    return user !== undefined && this.blocked.has(user)
+  }
+
   /** Runs something that may fail; the failure becomes a toast. True when it went well. */
   async attempt(action: () => Promise<unknown>): Promise<boolean> {
     try {

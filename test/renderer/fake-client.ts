@@ -86,6 +86,12 @@ export function message(n: number, parts: Partial<Message> = {}): Message {
   }
 }
 
+/** A message as others quote it. */
+export function quoteOf({ id, key, author, user, text, locked }: Message): Quote {
+  const quote = { id, key, author, user, text: text.slice(0, 200), locked }
+  return quote
+}
+
 /** The key of the n-th place; n + 0.5 lies between two. */
 export function keyAt(n: number): string {
   return Math.round(n * 1000)
@@ -502,12 +508,7 @@ export class FakeMessenger implements Client {
           own: true,
           text: args.text,
           sentAtMs: Date.now(),
-          replyTo: target && {
-            id: target.id,
-            key: target.key,
-            author: target.author,
-            text: target.text.slice(0, 200),
-          },
+          replyTo: target && quoteOf(target),
         })
         if (this.updateFirst) this.deliver(args.group, [posted])
         else timeline.push(posted)
@@ -679,10 +680,7 @@ export const WAITING: PendingMessage[] = [
 
 /** What the order knows about a message of the office: two causes, a reaction among them, and three beside it. */
 export function explanationOf(messages: readonly Message[], index: number): Explanation {
-  const quote = (other: number): Quote => {
-    const { id, key, author, text } = messages[other]!
-    return { id, key, author, text: text.slice(0, 200) }
-  }
+  const quote = (other: number) => quoteOf(messages[other]!)
   return {
     answers: messages[index]!.replyTo,
     seen: [
@@ -700,8 +698,7 @@ export function office(length = 5_000): FakeMessenger {
   const fake = new FakeMessenger()
   const messages = Array.from({ length }, (_, n) => message(n))
   for (let n = 5; n < length; n += 6) {
-    const { id, key, author, text } = messages[n - 3]!
-    messages[n] = { ...messages[n]!, replyTo: { id, key, author, text: text.slice(0, 200) } }
+    messages[n] = { ...messages[n]!, replyTo: quoteOf(messages[n - 3]!) }
   }
   for (let n = 3; n < length; n += 9)
     messages[n] = {

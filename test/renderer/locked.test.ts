@@ -4,7 +4,7 @@ import { words } from '../../src-renderer/i18n/words.svelte.ts'
 import { foldRuns, messagesIn, type Row } from '../../src-renderer/lib/runs.ts'
 import { said } from '../../src-renderer/lib/said.ts'
 import { Messenger } from '../../src-renderer/state/messenger.svelte.ts'
-import { CRICKET, keyAt, message, notice, office, OFFICE } from './fake-client.ts'
+import { CRICKET, keyAt, message, notice, office, OFFICE, quoteOf } from './fake-client.ts'
 
 afterEach(() => {
   words.language = 'en'
@@ -104,4 +104,13 @@ test('a group is not heard from because a key came or a text disappeared', async
   fake.update(CRICKET, { last: notice(99, { type: 'joined' }) })
   fake.update(OFFICE, { last: { ...last, text: 'Tea?', locked: undefined } })
   expect(messenger.groups.map(({ id }) => id).slice(0, 2)).toEqual([CRICKET, OFFICE])
+})
+
+test('who is blocked is not shown in a quote or a list either', async () => {
+  const { fake, messenger } = await atTheOffice()
+  const [quoted] = fake.timelines.get(OFFICE)!.filter(({ own, kind }) => !own && kind === 'message')
+  expect(messenger.isBlocked(quoteOf(quoted!))).toBe(false)
+  await messenger.setBlocked(quoted!.user!, true)
+  expect(messenger.isBlocked(quoteOf(quoted!))).toBe(true)
+  expect(messenger.isBlocked({ author: quoted!.author })).toBe(false)
 })
