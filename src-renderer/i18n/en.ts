@@ -206,8 +206,8 @@ export const en = {
   'protection.saved': 'Saved.',
   'protection.busy': 'Saving…',
   'protection.set': 'Set a passphrase',
-  'protection.change': 'Change the passphrase',
-  'protection.remove': 'Remove the passphrase',
+  'protection.change': 'Change passphrase',
+  'protection.remove': 'Remove passphrase',
   'protection.hint':
     'Tapri asks for it at every start. Nobody can reset it: without it, only your 24 words bring you back, and the messages on this computer stay closed.',
   'protection.remove-title': 'Remove the passphrase?',
@@ -240,7 +240,7 @@ export const en = {
   'group-settings.conflict-mark': 'Changed by two people at the same time',
   'renew.title': 'Keys of the group',
   'renew.why':
-    'If somebody may have copied the keys of a device, fresh ones keep what is written from now on from them. Remove a lost device as well.',
+    'For when a device was lost or seen by others: whoever copied its keys cannot read what is written from then on. A lost device is to be removed as well.',
   'renew.confirm': 'Renew keys',
   'renew.done': 'Every device gets fresh keys.',
   'leave.title': 'Leave {name}?',

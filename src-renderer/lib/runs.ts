@@ -20,11 +20,11 @@ export type Row = Message | Run
 
 /** The rows for some messages; a run ends above the first unread one. */
 export function foldRuns(messages: readonly Message[], firstUnreadId?: EventId): readonly Row[] {
-  if (!messages.some((message) => reasonOf(message) !== undefined)) return messages
+  if (!messages.some((message) => lockedForGood(message) !== undefined)) return messages
   const rows: Row[] = []
   for (const message of messages) {
     const above = rows.at(-1)
-    const locked = reasonOf(message)
+    const locked = lockedForGood(message)
     if (above === undefined || locked === undefined || message.id === firstUnreadId) rows.push(message)
     else if (locked !== endsOf(above).last.locked || message.provisional !== endsOf(above).last.provisional)
       rows.push(message)
@@ -54,6 +54,7 @@ export function messagesIn(
   return [indexOf(rows[first], 'first'), indexOf(rows[last], 'last')]
 }
 
-function reasonOf({ locked }: Message): Run['locked'] | undefined {
+/** Why nobody will read a message here, now or later. */
+export function lockedForGood({ locked }: Message): Run['locked'] | undefined {
   return FOLDED.find((reason) => reason === locked)
 }

@@ -20,6 +20,7 @@ import type {
 import type { Client } from '../client.ts'
 import { indexOfMessage, insertByKey } from '../lib/ordered.ts'
 import { toggled } from '../lib/reactions.ts'
+import { lockedForGood } from '../lib/runs.ts'
 import { countsAsUnread } from '../lib/unread.ts'
 import { Draft } from './draft.svelte.ts'
 import { Outbox, type Author } from './outbox.svelte.ts'
@@ -229,8 +230,10 @@ export class Conversation {
   /** What is told of these messages elsewhere is as they are now: a text that is gone is gone from there, too. */
   #follow(messages: readonly Message[]): void {
     this.reading.changed(messages)
-    for (const { id, locked } of messages) {
+    for (const message of messages) {
+      const { id, locked } = message
       if (locked === undefined) continue
+      if (lockedForGood(message) !== undefined && this.reading.marked.has(id)) this.reading.dismiss(id)
       if (this.draft.replyTo?.id === id) this.draft.replyTo = undefined
       if (this.announced?.id === id) this.announced = undefined
     }

@@ -887,17 +887,22 @@ test('who may not write is told why, and blocked people are folded away', async 
   const window = await open(fake)
   const { page } = window
   const isPriya = ({ device }: { device: string }) => device === 'ca401000000000e3'
-  const priya = fake.timelines.get(OFFICE)!.findLast(isPriya)!
+  const timeline = fake.timelines.get(OFFICE)!
+  const priya = timeline.findLast(isPriya)!
+  const answer = timeline.indexOf(priya) + 1
+  timeline[answer] = { ...timeline[answer]!, replyTo: quoteOf(priya) }
   for (const look of LOOKS) {
     const suffix = `${look.theme}-${look.language}`
     fake.blocked = []
+    fake.update(OFFICE, { last: priya })
     fake.changePerson(priya.user!, { isBlocked: false })
     fake.update(OFFICE, { role: 'owner', joined: true, out: undefined })
     await window.size(WIDE)
     await window.look(look)
     await window.openGroup('Office – third floor')
     const row = page.locator(`[data-row][data-id="${priya.id}"]`)
-    await row.hover()
+    // It keeps the focus, however the list comes to rest under the pointer.
+    await row.focus()
     await row.getByTestId('report-button').click()
     await window.see('report-reason').fill('This is an advertisement.')
     await window.keep(`report-${suffix}`)

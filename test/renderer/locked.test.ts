@@ -3,6 +3,7 @@ import { LOCKED_REASONS, type Locked, type Message } from '../../src-main/api/co
 import { words } from '../../src-renderer/i18n/words.svelte.ts'
 import { foldRuns, messagesIn, type Row } from '../../src-renderer/lib/runs.ts'
 import { said } from '../../src-renderer/lib/said.ts'
+import { countsAsUnread } from '../../src-renderer/lib/unread.ts'
 import { Messenger } from '../../src-renderer/state/messenger.svelte.ts'
 import { CRICKET, keyAt, message, notice, office, OFFICE, quoteOf } from './fake-client.ts'
 
@@ -81,7 +82,7 @@ async function atTheOffice() {
   return { fake, messenger, conversation, lock }
 }
 
-test('a message that disappears is no longer answered, announced, or listed with its text', async () => {
+test('a message that disappears is no longer answered, announced, or listed as late', async () => {
   const { fake, conversation, lock } = await atTheOffice()
   conversation.saw(0, 59, true)
   const late = message(60, { key: keyAt(40.5), own: false, text: 'late' })
@@ -90,11 +91,13 @@ test('a message that disappears is no longer answered, announced, or listed with
   await expect.poll(() => conversation.announced?.text).toBe('new')
   expect(conversation.reading.late).toMatchObject([{ text: 'late' }])
   conversation.draft.replyTo = newest
+  lock(late, 'no-key')
+  expect(conversation.reading.late).toMatchObject([{ text: '', locked: 'no-key' }])
   lock(newest, 'expired')
   lock(late, 'expired')
   expect(conversation.draft.replyTo).toBeUndefined()
   expect(conversation.announced).toBeUndefined()
-  expect(conversation.reading.late).toMatchObject([{ text: '', locked: 'expired' }])
+  expect(conversation.reading.late).toEqual([])
 })
 
 test('a group is not heard from because a key came or a text disappeared', async () => {
@@ -113,4 +116,9 @@ test('who is blocked is not shown in a quote or a list either', async () => {
   await messenger.setBlocked(quoted!.user!, true)
   expect(messenger.isBlocked(quoteOf(quoted!))).toBe(true)
   expect(messenger.isBlocked({ author: quoted!.author })).toBe(false)
+})
+
+test('what nobody can read any more is not unread, and what waits for its key is', () => {
+  const counts = (locked: Locked) => countsAsUnread(message(1, { own: false, text: '', locked }))
+  expect(LOCKED_REASONS.filter(counts)).toEqual(['no-key', 'unreadable'])
 })
