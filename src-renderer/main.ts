@@ -2,7 +2,11 @@ import { mount } from 'svelte'
 import App from './App.svelte'
 import './app.css'
 import { createClient } from './client.ts'
+import { forgetKept } from './lib/kept.ts'
 import { Messenger } from './state/messenger.svelte.ts'
+
+// Where drafts were kept before the messenger did: in the clear.
+forgetKept('draft.')
 
 const messenger = new Messenger(createClient())
 const target = document.querySelector('#app')

@@ -27,6 +27,14 @@ export const en = {
   'welcome.restore-hint': 'Go on as yourself, with your 24 words or an exported identity.',
   'welcome.choose': 'Choose a group on the left to read along.',
 
+  'unlock.why': 'Your messages are locked. Your passphrase opens them.',
+  'unlock.confirm': 'Unlock',
+  'unlock.busy': 'Unlocking…',
+  'unlock.forgotten':
+    'Forgotten? Nobody can reset a passphrase. With your 24 words you are yourself again: start Tapri with an empty data folder (the README says where it is) and choose “{choice}”.',
+  'passphrase.show': 'Show the passphrase',
+  'passphrase.hide': 'Hide the passphrase',
+
   'groups.none': 'Your groups will be listed here.',
   'groups.create': 'New group',
   'groups.join': 'Join',
@@ -49,6 +57,10 @@ export const en = {
   'group.history': 'Newcomers may read',
   'group.history-all': 'Everything',
   'group.history-from-joining': 'From when they join',
+  'group.disappear': 'Messages disappear after',
+  'group.disappear-hint': 'Every device then erases them by itself. Others could have kept copies.',
+  'disappear.never': 'Never',
+  'disappear.weeks': '{count, plural, one {# week} other {# weeks}}',
   'picture.choose': 'Choose a picture…',
   'picture.remove': 'Remove the picture',
   'picture.unreadable': 'That file is no picture that can be read here.',
@@ -186,6 +198,25 @@ export const en = {
     'Device {tag} is taken out of your groups for good. What it writes from then on does not count.',
   'device.remove-why-here':
     'Device {tag} is taken out of this group for good. What it writes from then on does not count.',
+  'protection.title': 'Protection on this computer',
+  'protection.none':
+    'Nothing protects your keys: anybody who can read this computer’s disk can read your messages.',
+  'protection.system': 'The keychain of your system opens your keys when Tapri starts.',
+  'protection.passphrase': 'Your passphrase opens your keys when Tapri starts.',
+  'protection.saved': 'Saved.',
+  'protection.busy': 'Saving…',
+  'protection.set': 'Set a passphrase',
+  'protection.change': 'Change passphrase',
+  'protection.remove': 'Remove passphrase',
+  'protection.hint':
+    'Tapri asks for it at every start. Nobody can reset it: without it, only your 24 words bring you back, and the messages on this computer stay closed.',
+  'protection.remove-title': 'Remove the passphrase?',
+  'protection.remove-system':
+    'From then on the keychain of your system opens your keys, and Tapri asks for nothing.',
+  'protection.remove-none':
+    'This system has no keychain that could take over. From then on anybody who can read this computer’s disk can read your messages.',
+  'protection.warning': 'Anybody who can read this computer’s disk can read your messages. Set a passphrase.',
+  'protection.warning-dismiss': 'Not now',
   'strength.short': '{missing, plural, one {At least # more character.} other {At least # more characters.}}',
   'strength.weak': 'Weak: easy to guess. A few more words help.',
   'strength.fair': 'Fair.',
@@ -200,11 +231,18 @@ export const en = {
   'group-settings.conflict-picture': 'The picture was changed by two people at the same time: choose one.',
   'group-settings.conflict-history':
     'What newcomers may read was changed by two people at the same time: choose one.',
+  'group-settings.conflict-disappearAfterMs':
+    'When messages disappear was changed by two people at the same time: choose one.',
   'group-settings.keep': 'Keep “{value}” of {name}',
   'group-settings.keep-picture': 'Keep the picture of {name}',
   'group-settings.keep-nothing': 'Leave it empty, as {name} did',
   'group-settings.chosen': 'shown now',
   'group-settings.conflict-mark': 'Changed by two people at the same time',
+  'renew.title': 'Keys of the group',
+  'renew.why':
+    'For when a device was lost or seen by others: whoever copied its keys cannot read what is written from then on. A lost device is to be removed as well.',
+  'renew.confirm': 'Renew keys',
+  'renew.done': 'Every device gets fresh keys.',
   'leave.title': 'Leave {name}?',
   'leave.why':
     'The others see that you left. What you have read so far stays on this device, until you delete it.',
@@ -232,6 +270,7 @@ export const en = {
   'header.people-panel': 'People in this group',
   'header.back': 'Back to the groups',
 
+  'header.disappear': 'Messages disappear after {time}',
   'header.menu': 'More about this group',
   'header.audit': 'Who did what',
   'header.out': 'no longer a member',
@@ -281,6 +320,7 @@ export const en = {
   'person.unblock': 'Unblock',
   'person.remove': 'Remove from group…',
   'person.ban': 'Ban from group…',
+  'person.step-down': 'Step down…',
   'person.add-admin': 'Admit again as admin',
   'person.add-member': 'Admit again as member',
   'person.add-reader': 'Admit again as read-only',
@@ -305,6 +345,10 @@ export const en = {
   'make-owner.title': 'Make {name} a co-owner?',
   'make-owner.why': '{name} may then do everything in this group, and nobody can take that away again.',
   'make-owner.confirm': 'Make co-owner',
+  'step-down.title': 'Step down?',
+  'step-down.why':
+    '{role, select, admin {You become an admin. Only an owner can make you an owner again.} reader {You can then only read here. Owners and admins can change that.} other {You become a member. Only an owner can make you an admin again.}}',
+  'step-down.confirm': 'Step down',
   'verify.title': 'Is it really {name}?',
   'verify.how':
     'Call or meet {name}. Both of you see the same two rows of words: read them to each other, or compare the codes.',
@@ -381,6 +425,7 @@ export const en = {
   'message.react': 'React',
   'message.actions': 'Actions for the message',
   'message.quote': 'Answers {author}: {text}. Jump to that message.',
+  'message.quote-blocked': 'Answers a blocked person. Jump to that message.',
   'message.quote-missing': 'That message is not here.',
   'reaction.chip': '{emoji}, {count, plural, one {# person} other {# people}}: {people}',
   'reaction.more': '{people} and {count, plural, one {# other} other {# others}}',
@@ -388,8 +433,18 @@ export const en = {
 
   'message.report': 'Report…',
   'message.blocked': 'Message from a blocked person',
+  'message.blocked-person': 'Blocked person',
   'message.blocked-show': 'Show',
   'message.blocked-hide': 'Fold away',
+  'locked.no-key': 'Waiting for the key of this message',
+  'locked.before-joining': 'Written before you joined',
+  'locked.expired': 'This message has disappeared',
+  'locked.unreadable': 'This message cannot be read',
+  'locked.run-before-joining':
+    '{count, plural, one {# message from before you joined} other {# messages from before you joined}}',
+  'locked.run-expired':
+    '{count, plural, one {# message has disappeared} other {# messages have disappeared}}',
+  'locked.earlier': 'Look further up',
   'report.title': 'Report this message',
   'report.hint': 'The owners and admins of the group see your report with this message and your name.',
   'report.reason': 'What is wrong with it?',
@@ -415,7 +470,7 @@ export const en = {
   'notice.device-added': '{author} added a device',
   'notice.device-removed': '{author} removed a device',
   'notice.settings-changed':
-    '{field, select, name {{author} changed the name of the group} description {{author} changed the description of the group} picture {{author} changed the picture of the group} history {{author} changed what newcomers may read} other {{author} changed the settings of the group}}',
+    '{field, select, name {{author} changed the name of the group} description {{author} changed the description of the group} picture {{author} changed the picture of the group} history {{author} changed what newcomers may read} disappearAfterMs {{author} changed when messages disappear} other {{author} changed the settings of the group}}',
   'notice.text': '{author} {text}',
   'notice.invited': '{author} made an invite',
   'notice.invited-for':
@@ -517,6 +572,8 @@ export const en = {
 
   'toast.dismiss': 'Dismiss',
   'fatal.title': 'Tapri cannot start',
+  'fatal.keys':
+    'If your keys cannot be opened any more, your 24 words bring you back: start Tapri with an empty data folder (the README says where it is) and choose “{choice}”.',
   'fatal.reload': 'Try again',
 
   'error.INVALID_ARGUMENT': 'That value is not allowed here.',
@@ -541,7 +598,8 @@ export const en = {
   'error.DATA_IN_USE': 'Another Tapri is running on the same data folder.',
   'error.STORE_CORRUPT': 'The stored messages are damaged. Tapri never replaces them silently.',
   'error.STORE_FAILED': 'The disk refused to read or write.',
-  'error.KEY_UNREADABLE': 'The key file of this device is damaged or readable by others.',
+  'error.KEY_UNREADABLE':
+    'The keys of this device cannot be opened: the keychain refuses, or their file is damaged or readable by others.',
   'error.KEYS_LOCKED': 'The keys are locked. Your passphrase opens them.',
   'error.DEVICE_RETIRED':
     'This data folder was restored from a backup, or is in use on a second machine. Close Tapri and start it again: it goes on as a new device in the same groups.',

@@ -28,6 +28,14 @@ export const hi: Catalogue = {
   'welcome.restore-hint': 'अपने 24 शब्दों या निर्यात की हुई पहचान से उसी पहचान के साथ आगे बढ़ें।',
   'welcome.choose': 'पढ़ने के लिए बाईं ओर से कोई समूह चुनें।',
 
+  'unlock.why': 'आपके संदेश बंद हैं। आपका पासफ़्रेज़ उन्हें खोलता है।',
+  'unlock.confirm': 'खोलें',
+  'unlock.busy': 'खोल रहे हैं…',
+  'unlock.forgotten':
+    'भूल गए? भूला हुआ पासफ़्रेज़ कोई नहीं लौटा सकता। अपने 24 शब्दों से आप फिर वही हो जाते हैं: टपरी को ख़ाली डेटा फ़ोल्डर के साथ शुरू करें (वह कहाँ है, README में लिखा है) और “{choice}” चुनें।',
+  'passphrase.show': 'पासफ़्रेज़ दिखाएँ',
+  'passphrase.hide': 'पासफ़्रेज़ छिपाएँ',
+
   'groups.none': 'आपके समूह यहाँ दिखेंगे।',
   'groups.create': 'नया समूह',
   'groups.join': 'जुड़ें',
@@ -49,6 +57,10 @@ export const hi: Catalogue = {
   'group.history': 'नए लोग क्या पढ़ सकते हैं',
   'group.history-all': 'सब कुछ',
   'group.history-from-joining': 'जुड़ने के बाद का',
+  'group.disappear': 'संदेश कितने समय बाद ग़ायब हों',
+  'group.disappear-hint': 'तब हर उपकरण उन्हें अपने-आप मिटा देता है। हो सकता है दूसरों ने नक़ल रख ली हो।',
+  'disappear.never': 'कभी नहीं',
+  'disappear.weeks': '{count, plural, one {# हफ़्ता} other {# हफ़्ते}}',
   'picture.choose': 'चित्र चुनें…',
   'picture.remove': 'चित्र हटाएँ',
   'picture.unreadable': 'इस फ़ाइल में ऐसा कोई चित्र नहीं जो यहाँ खुल सके।',
@@ -180,6 +192,23 @@ export const hi: Catalogue = {
   'device.remove-title': 'यह उपकरण हटाएँ?',
   'device.remove-why': 'उपकरण {tag} आपके समूहों से हमेशा के लिए हट जाएगा। इसके बाद उससे लिखा कुछ भी मान्य नहीं होगा।',
   'device.remove-why-here': 'उपकरण {tag} इस समूह से हमेशा के लिए हट जाएगा। इसके बाद उससे लिखा कुछ भी मान्य नहीं होगा।',
+  'protection.title': 'इस कंप्यूटर पर सुरक्षा',
+  'protection.none': 'आपकी कुंजियाँ सुरक्षित नहीं हैं: जो इस कंप्यूटर की डिस्क पढ़ सकता है, वह आपके संदेश पढ़ सकता है।',
+  'protection.system': 'टपरी शुरू होने पर आपके सिस्टम की कीचेन आपकी कुंजियाँ खोलती है।',
+  'protection.passphrase': 'टपरी शुरू होने पर आपका पासफ़्रेज़ आपकी कुंजियाँ खोलता है।',
+  'protection.saved': 'सहेज लिया।',
+  'protection.busy': 'सहेज रहे हैं…',
+  'protection.set': 'पासफ़्रेज़ रखें',
+  'protection.change': 'पासफ़्रेज़ बदलें',
+  'protection.remove': 'पासफ़्रेज़ हटाएँ',
+  'protection.hint':
+    'टपरी हर बार शुरू होने पर इसे पूछेगी। भूल जाएँ तो इसे कोई नहीं लौटा सकता: इसके बिना केवल आपके 24 शब्द आपको लौटा सकते हैं, और इस कंप्यूटर के संदेश बंद ही रहेंगे।',
+  'protection.remove-title': 'पासफ़्रेज़ हटाएँ?',
+  'protection.remove-system': 'इसके बाद आपके सिस्टम की कीचेन आपकी कुंजियाँ खोलेगी, और टपरी कुछ नहीं पूछेगी।',
+  'protection.remove-none':
+    'इस सिस्टम में ऐसी कोई कीचेन नहीं जो यह काम सँभाल ले। इसके बाद जो इस कंप्यूटर की डिस्क पढ़ सकता है, वह आपके संदेश पढ़ सकता है।',
+  'protection.warning': 'जो इस कंप्यूटर की डिस्क पढ़ सकता है, वह आपके संदेश पढ़ सकता है। पासफ़्रेज़ रखें।',
+  'protection.warning-dismiss': 'अभी नहीं',
   'strength.short': '{missing, plural, one {कम-से-कम # अक्षर और।} other {कम-से-कम # अक्षर और।}}',
   'strength.weak': 'कमज़ोर: आसानी से पता चल सकता है। कुछ और शब्द जोड़ें।',
   'strength.fair': 'ठीक-ठाक।',
@@ -192,11 +221,17 @@ export const hi: Catalogue = {
   'group-settings.conflict-description': 'विवरण को दो लोगों ने एक ही समय बदला: एक चुनें।',
   'group-settings.conflict-picture': 'चित्र को दो लोगों ने एक ही समय बदला: एक चुनें।',
   'group-settings.conflict-history': 'नए लोग क्या पढ़ सकते हैं, इसे दो लोगों ने एक ही समय बदला: एक चुनें।',
+  'group-settings.conflict-disappearAfterMs': 'संदेश कितने समय बाद ग़ायब हों, इसे दो लोगों ने एक ही समय बदला: एक चुनें।',
   'group-settings.keep': '{name} का “{value}” रखें',
   'group-settings.keep-picture': '{name} का चित्र रखें',
   'group-settings.keep-nothing': 'ख़ाली रखें, जैसे {name} ने किया',
   'group-settings.chosen': 'अभी यही दिखता है',
   'group-settings.conflict-mark': 'दो लोगों ने एक ही समय बदला',
+  'renew.title': 'समूह की कुंजियाँ',
+  'renew.why':
+    'जब कोई उपकरण खो जाए या दूसरों के हाथ लगे: जिसने उसकी कुंजियों की नक़ल की हो, वह इसके बाद का लिखा नहीं पढ़ सकेगा। खोए हुए उपकरण को हटा भी दें।',
+  'renew.confirm': 'कुंजियाँ नई करें',
+  'renew.done': 'हर उपकरण को नई कुंजियाँ मिलेंगी।',
   'leave.title': '{name} छोड़ें?',
   'leave.why': 'बाक़ी लोगों को दिखेगा कि आप चले गए। अब तक का पढ़ा हुआ इस उपकरण पर रहेगा, जब तक आप उसे मिटा न दें।',
   'leave.confirm': 'समूह छोड़ें',
@@ -223,6 +258,7 @@ export const hi: Catalogue = {
   'header.people-panel': 'इस समूह के लोग',
   'header.back': 'समूहों पर वापस',
 
+  'header.disappear': 'संदेश {time} बाद ग़ायब हो जाते हैं',
   'header.menu': 'इस समूह के विकल्प',
   'header.audit': 'किसने क्या किया',
   'header.out': 'अब सदस्य नहीं',
@@ -272,6 +308,7 @@ export const hi: Catalogue = {
   'person.unblock': 'ब्लॉक हटाएँ',
   'person.remove': 'समूह से हटाएँ…',
   'person.ban': 'समूह में रोक लगाएँ…',
+  'person.step-down': 'पद छोड़ें…',
   'person.add-admin': 'एडमिन के रूप में फिर लें',
   'person.add-member': 'सदस्य के रूप में फिर लें',
   'person.add-reader': 'केवल पाठक के रूप में फिर लें',
@@ -294,6 +331,10 @@ export const hi: Catalogue = {
   'make-owner.title': '{name} को साथी मालिक बनाएँ?',
   'make-owner.why': '{name} इसके बाद इस समूह में सब कुछ कर सकेंगे, और यह अधिकार कोई वापस नहीं ले सकेगा।',
   'make-owner.confirm': 'साथी मालिक बनाएँ',
+  'step-down.title': 'पद छोड़ें?',
+  'step-down.why':
+    '{role, select, admin {आप एडमिन रह जाएँगे। आपको फिर से मालिक केवल कोई मालिक बना सकता है।} reader {इसके बाद आप यहाँ केवल पढ़ सकेंगे। इसे मालिक और एडमिन बदल सकते हैं।} other {आप सदस्य रह जाएँगे। आपको फिर से एडमिन केवल कोई मालिक बना सकता है।}}',
+  'step-down.confirm': 'पद छोड़ें',
   'verify.title': 'क्या यह सचमुच {name} हैं?',
   'verify.how':
     '{name} को फ़ोन करें या उनसे मिलें। आप दोनों को शब्दों के यही दो समूह दिखते हैं: एक-दूसरे को सुनाएँ, या कोड मिलाएँ।',
@@ -369,6 +410,7 @@ export const hi: Catalogue = {
   'message.react': 'प्रतिक्रिया दें',
   'message.actions': 'संदेश के विकल्प',
   'message.quote': '{author} को जवाब: {text}। उस संदेश पर जाएँ।',
+  'message.quote-blocked': 'ब्लॉक किए व्यक्ति को जवाब। उस संदेश पर जाएँ।',
   'message.quote-missing': 'वह संदेश यहाँ नहीं है।',
   'reaction.chip': '{emoji}, {count, plural, one {# व्यक्ति} other {# लोग}}: {people}',
   'reaction.more': '{people} और {count, plural, one {# अन्य} other {# अन्य}}',
@@ -376,8 +418,16 @@ export const hi: Catalogue = {
 
   'message.report': 'शिकायत करें…',
   'message.blocked': 'ब्लॉक किए व्यक्ति का संदेश',
+  'message.blocked-person': 'ब्लॉक किया व्यक्ति',
   'message.blocked-show': 'दिखाएँ',
   'message.blocked-hide': 'समेटें',
+  'locked.no-key': 'इस संदेश की कुंजी की प्रतीक्षा है',
+  'locked.before-joining': 'आपके जुड़ने से पहले लिखा गया',
+  'locked.expired': 'यह संदेश ग़ायब हो चुका है',
+  'locked.unreadable': 'यह संदेश पढ़ा नहीं जा सकता',
+  'locked.run-before-joining': '{count, plural, one {आपके जुड़ने से पहले का # संदेश} other {आपके जुड़ने से पहले के # संदेश}}',
+  'locked.run-expired': '{count, plural, one {# संदेश ग़ायब हो चुका है} other {# संदेश ग़ायब हो चुके हैं}}',
+  'locked.earlier': 'और ऊपर देखें',
   'report.title': 'इस संदेश की शिकायत करें',
   'report.hint': 'समूह के मालिकों और एडमिनों को आपकी शिकायत, यह संदेश और आपका नाम दिखेगा।',
   'report.reason': 'इसमें क्या ग़लत है?',
@@ -403,7 +453,7 @@ export const hi: Catalogue = {
   'notice.device-added': '{author} ने एक उपकरण जोड़ा',
   'notice.device-removed': '{author} ने एक उपकरण हटाया',
   'notice.settings-changed':
-    '{field, select, name {{author} ने समूह का नाम बदला} description {{author} ने समूह का विवरण बदला} picture {{author} ने समूह का चित्र बदला} history {{author} ने यह बदला कि नए लोग क्या पढ़ सकते हैं} other {{author} ने समूह की सेटिंग बदली}}',
+    '{field, select, name {{author} ने समूह का नाम बदला} description {{author} ने समूह का विवरण बदला} picture {{author} ने समूह का चित्र बदला} history {{author} ने यह बदला कि नए लोग क्या पढ़ सकते हैं} disappearAfterMs {{author} ने यह बदला कि संदेश कितने समय बाद ग़ायब हों} other {{author} ने समूह की सेटिंग बदली}}',
   'notice.text': '{author} {text}',
   'notice.invited': '{author} ने न्योता बनाया',
   'notice.invited-for':
@@ -502,6 +552,8 @@ export const hi: Catalogue = {
 
   'toast.dismiss': 'हटाएँ',
   'fatal.title': 'टपरी शुरू नहीं हो सकती',
+  'fatal.keys':
+    'अगर आपकी कुंजियाँ अब खुल ही नहीं सकतीं, तो आपके 24 शब्द आपको लौटा लाते हैं: टपरी को ख़ाली डेटा फ़ोल्डर के साथ शुरू करें (वह कहाँ है, README में लिखा है) और “{choice}” चुनें।',
   'fatal.reload': 'फिर कोशिश करें',
 
   'error.INVALID_ARGUMENT': 'यह मान यहाँ नहीं चल सकता।',
@@ -525,7 +577,8 @@ export const hi: Catalogue = {
   'error.DATA_IN_USE': 'इसी डेटा फ़ोल्डर पर दूसरी टपरी चल रही है।',
   'error.STORE_CORRUPT': 'सहेजे हुए संदेश ख़राब हो गए हैं। टपरी उन्हें चुपचाप कभी नहीं बदलती।',
   'error.STORE_FAILED': 'डिस्क ने पढ़ने या लिखने से मना कर दिया।',
-  'error.KEY_UNREADABLE': 'इस उपकरण की कुंजी फ़ाइल ख़राब है या दूसरे उसे पढ़ सकते हैं।',
+  'error.KEY_UNREADABLE':
+    'इस उपकरण की कुंजियाँ नहीं खुल सकतीं: कीचेन मना कर रही है, या उनकी फ़ाइल ख़राब है या दूसरे उसे पढ़ सकते हैं।',
   'error.KEYS_LOCKED': 'कुंजियाँ बंद हैं। आपका पासफ़्रेज़ उन्हें खोलता है।',
   'error.DEVICE_RETIRED':
     'यह डेटा फ़ोल्डर बैकअप से लौटाया गया है, या किसी दूसरी मशीन पर भी चल रहा है। टपरी बंद करके फिर खोलें: वह उन्हीं समूहों में नए उपकरण के रूप में चलेगी।',

@@ -1,4 +1,4 @@
-/** Small settings that outlive the window. A browser that forbids storage simply forgets them. */
+/** Small settings that outlive the window, for anybody to read. A browser that forbids storage simply forgets them. */
 export function readKept(name: string): string | null {
   try {
     return localStorage.getItem(`tapri.${name}`)
@@ -14,5 +14,15 @@ export function keep(name: string, value: string): void {
     else localStorage.setItem(`tapri.${name}`, value)
   } catch {
     // The value stays in memory for this window.
+  }
+}
+
+/** Forgets every setting whose name starts like this. */
+export function forgetKept(start: string): void {
+  try {
+    for (const key of Object.keys(localStorage))
+      if (key.startsWith(`tapri.${start}`)) localStorage.removeItem(key)
+  } catch {
+    // Then nothing was kept.
   }
 }

@@ -1,12 +1,12 @@
 import type { Message, TimelineKey } from '../../src-main/api/contract.ts'
 
-/** Index of the first message whose key is not below the given one. Source: binary search. */
-export function indexAtKey(messages: readonly Message[], key: TimelineKey): number {
+/** Index of the first row whose key is not below the given one. Source: binary search. */
+export function indexAtKey(rows: readonly Pick<Message, 'key'>[], key: TimelineKey): number {
   let low = 0
-  let high = messages.length
+  let high = rows.length
   while (low < high) {
     const middle = (low + high) >>> 1
-    if (messages[middle]!.key < key) low = middle + 1
+    if (rows[middle]!.key < key) low = middle + 1
     else high = middle
   }
   return low

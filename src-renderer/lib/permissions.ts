@@ -25,6 +25,7 @@ export const PERSON_ACTIONS = [
   'withdraw-successor',
   'remove',
   'ban',
+  'step-down',
 ] as const
 export type PersonAction = (typeof PERSON_ACTIONS)[number]
 export type FormerAction = 'add-admin' | 'add-member' | 'add-reader' | 'ban'
@@ -57,12 +58,18 @@ export function mayRevoke(own: OwnRole, { link, role }: Pick<Invite, 'link' | 'r
   return link !== undefined || (governs(own) && outranks(own, role))
 }
 
-/** What is offered for a person, in the order of the menu. */
+/** The role that somebody has who steps down; undefined below the last. */
+export function roleBelow(role: RoleName): RoleName | undefined {
+  return ROLES[ROLES.indexOf(role) + 1]
+}
+
+/** What is offered for a person, in the order of the menu. An owner steps down where there is another. */
 export function actionsOn(
   own: OwnRole,
   person: Pick<Person, 'isSelf' | 'role' | 'isBlocked' | 'isMuted' | 'isSuccessor'>,
+  hasOtherOwner: boolean,
 ): PersonAction[] {
-  if (person.isSelf) return []
+  if (person.isSelf) return mayWrite(own) && (own !== 'owner' || hasOtherOwner) ? ['step-down'] : []
   const isBelow = governs(own) && outranks(own, person.role)
   const offered = {
     verify: true,
@@ -79,6 +86,7 @@ export function actionsOn(
     'withdraw-successor': own === 'owner' && person.isSuccessor,
     remove: isBelow,
     ban: isBelow,
+    'step-down': false,
   } satisfies Record<PersonAction, boolean>
   return PERSON_ACTIONS.filter((action) => offered[action])
 }

@@ -1,8 +1,10 @@
 import type { EventId, Message } from '../../src-main/api/contract.ts'
+import { lockedForGood } from './runs.ts'
 
-/** What of others can be unread: their messages, not that they came, nor what is shown ahead of its past. */
-export function countsAsUnread({ own, kind, provisional }: Message): boolean {
-  return !own && kind === 'message' && !provisional
+/** What of others can be unread: their messages, not that they came, what is shown ahead of its past, or is never to be read. */
+export function countsAsUnread(message: Message): boolean {
+  const { own, kind, provisional } = message
+  return !own && kind === 'message' && !provisional && lockedForGood(message) === undefined
 }
 
 /**

@@ -20,6 +20,7 @@ import type {
 import type { Client } from '../client.ts'
 import { indexOfMessage, insertByKey } from '../lib/ordered.ts'
 import { toggled } from '../lib/reactions.ts'
+import { lockedForGood } from '../lib/runs.ts'
 import { countsAsUnread } from '../lib/unread.ts'
 import { Draft } from './draft.svelte.ts'
 import { Outbox, type Author } from './outbox.svelte.ts'
@@ -88,7 +89,7 @@ export class Conversation {
   constructor(group: GroupId, client: Client) {
     this.group = group
     this.#client = client
-    this.draft = new Draft(group)
+    this.draft = new Draft(group, client.commands)
     this.reading = new Reading((n) => client.commands.markRead({ group, n }))
     this.outbox = new Outbox(group, client.commands.post, (message, localId) => {
       if (indexOfMessage(this.messages, message) < 0) this.#rowKeys.set(message.id, localId)
@@ -97,8 +98,8 @@ export class Conversation {
   }
 
   /** Stable identity of a row: a bubble keeps its row when the message becomes final. */
-  rowKey(message: Message): string {
-    return this.#rowKeys.get(message.id) ?? message.id
+  rowKey({ id }: Pick<Message, 'id'>): string {
+    return this.#rowKeys.get(id) ?? id
   }
 
   /** Loads the newest messages, as far as mostly reaches back to the first one that is new to this person. */
@@ -185,6 +186,7 @@ export class Conversation {
   change(messages: readonly Message[]): void {
     const here = messages.filter((message) => indexOfMessage(this.messages, message) >= 0)
     if (here.length > 0) this.messages = insertByKey(this.messages, here)
+    this.#follow(messages)
   }
 
   /** Sends what was written; it is on screen before this returns. */
@@ -223,6 +225,18 @@ export class Conversation {
     this.arrivedBelow = 0
     this.flashId = undefined
     this.announced = undefined
+  }
+
+  /** What is told of these messages elsewhere is as they are now: a text that is gone is gone from there, too. */
+  #follow(messages: readonly Message[]): void {
+    this.reading.changed(messages)
+    for (const message of messages) {
+      const { id, locked } = message
+      if (locked === undefined) continue
+      if (lockedForGood(message) !== undefined && this.reading.marked.has(id)) this.reading.dismiss(id)
+      if (this.draft.replyTo?.id === id) this.draft.replyTo = undefined
+      if (this.announced?.id === id) this.announced = undefined
+    }
   }
 
   #drain(): void {
@@ -325,6 +339,7 @@ export class Conversation {
     const gone = this.messages.filter(isGone)
     this.reading.forget(gone)
     if (gone.some(({ id }) => id === this.draft.replyTo?.id)) this.draft.replyTo = undefined
+    this.#follow(messages)
     this.reading.know(messages)
     this.hasEarlier = hasEarlier
     this.hasLater = hasLater

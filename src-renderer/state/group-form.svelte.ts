@@ -2,20 +2,22 @@ import type { Commands, GroupSettings, GroupSummary, HistoryPolicy } from '../..
 
 type Changes = Omit<Parameters<Commands['changeSettings']>[0], 'group'>
 
-/** What a group is called, looks like and lets newcomers read, while somebody edits it. */
+/** What admins say about a group, while somebody edits it. */
 export class GroupForm {
   name = $state('')
   description = $state('')
   history = $state<HistoryPolicy>('all')
+  disappearAfterMs = $state(0)
   /** A picture that was chosen here, as a data URL; '' takes it away; undefined leaves it as it is. */
   picture = $state<string | undefined>(undefined)
   readonly #before: GroupSettings
 
   constructor(group?: GroupSummary) {
-    this.#before = group ?? { name: '', description: '', history: 'all' }
+    this.#before = group ?? { name: '', description: '', history: 'all', disappearAfterMs: 0 }
     this.name = this.#before.name
     this.description = this.#before.description
     this.history = this.#before.history
+    this.disappearAfterMs = this.#before.disappearAfterMs
   }
 
   /** Only what is different from how it was opened: what others change meanwhile stays. */
@@ -25,6 +27,9 @@ export class GroupForm {
       ...(name !== this.#before.name && { name }),
       ...(description !== this.#before.description && { description }),
       ...(this.history !== this.#before.history && { history: this.history }),
+      ...(this.disappearAfterMs !== this.#before.disappearAfterMs && {
+        disappearAfterMs: this.disappearAfterMs,
+      }),
       ...(this.picture !== undefined && { picture: this.picture }),
     }
   }

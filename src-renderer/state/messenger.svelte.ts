@@ -12,6 +12,7 @@ import type {
 import { AppError, type ErrorCode } from '../../src-main/api/errors.ts'
 import type { Client, ClientListener, Link } from '../client.ts'
 import { errorSentence } from '../i18n/words.svelte.ts'
+import { keep, readKept } from '../lib/kept.ts'
 import { Conversation, type Place } from './conversation.svelte.ts'
 import { Audit } from './audit.svelte.ts'
 import { Invites } from './invites.svelte.ts'
@@ -40,12 +41,14 @@ const NOBODY: Identity = {
   fingerprintCode: '',
 }
 
-/** What does not change while the messenger runs. */
+/** What does not change by itself while the messenger runs. */
 export type About = Omit<AppState, 'groups' | 'name' | 'identity' | 'blocked'>
 
 /** The dialog over the window; one at a time. */
 export type WindowDialog =
-  | { kind: 'create' | 'restore' | 'profile' | 'phrase' }
+  | { kind: 'create' | 'restore' | 'phrase' }
+  /** at: what of it was asked for. */
+  | { kind: 'profile'; at?: 'protection' }
   | { kind: 'join'; invite: string }
   | { kind: 'settings' | 'invite' | 'audit' | 'leave' | 'delete'; group: GroupId }
   | { kind: 'report'; group: GroupId; message: EventId; author: string; text: string }
@@ -55,8 +58,17 @@ export class Messenger implements ClientListener {
   readonly theme = new Theme()
   link = $state<Link>('connecting')
   fatal = $state.raw<unknown>(undefined)
+  /** The keys wait for the passphrase. */
+  isLocked = $state(false)
   ready = $state(false)
-  about = $state.raw<About>({ device: '', addresses: [], version: '', dataFolder: '' })
+  about = $state.raw<About>({
+    device: '',
+    addresses: [],
+    version: '',
+    dataFolder: '',
+    protection: 'system',
+    hasKeychain: false,
+  })
   identity = $state.raw<Identity>(NOBODY)
   /** Whose messages are folded away. */
   readonly blocked = new SvelteSet<UserId>()
@@ -67,6 +79,8 @@ export class Messenger implements ClientListener {
   wanted = $state.raw<(Place & { group: GroupId }) | undefined>(undefined)
   /** The reminder of the recovery phrase was put off until the window opens again. */
   phrasePutOff = $state(false)
+  /** The warning that nothing protects the keys was seen, and is not repeated. */
+  #warned = $state(readKept('warned') !== null)
   readonly pictures: Pictures
   /** The group heard from last comes first. */
   groups = $state.raw<readonly GroupSummary[]>([])
@@ -90,6 +104,17 @@ export class Messenger implements ClientListener {
 
   get active(): GroupSummary | undefined {
     return this.group(this.activeId)
+  }
+
+  /** Whether to warn that whoever reads the disk reads the messages. */
+  get warns(): boolean {
+    return this.ready && this.about.protection === 'none' && !this.#warned
+  }
+
+  /** The warning is not shown again on this device. */
+  dismissWarning(): void {
+    this.#warned = true
+    keep('warned', 'yes')
   }
 
   /** Empty until somebody said it. */
@@ -146,9 +171,9 @@ export class Messenger implements ClientListener {
   }
 
   groupDeleted({ group }: Parameters<ClientListener['groupDeleted']>[0]): void {
+    this.#conversations.get(group)?.draft.discard()
     if (this.activeId === group) this.close()
     this.groups = this.groups.filter(({ id }) => id !== group)
-    this.#conversations.get(group)?.draft.take()
     this.#conversations.delete(group)
     this.#people.delete(group)
     if (this.dialog !== undefined && 'group' in this.dialog && this.dialog.group === group)
@@ -164,13 +189,17 @@ export class Messenger implements ClientListener {
       this.blockedChanged({ users: blocked })
       this.groups = [...groups].sort((a, b) => (b.last?.sentAtMs ?? 0) - (a.last?.sentAtMs ?? 0))
       this.fatal = undefined
+      this.isLocked = false
       this.ready = true
       if (link !== undefined) this.openLink(link)
       for (const people of this.#people.values()) people.changed()
-      for (const [id, conversation] of this.#conversations)
+      for (const [id, conversation] of this.#conversations) {
+        void conversation.draft.load()
         void this.attempt(() => conversation.refresh(this.group(id) ?? NOTHING_READ))
+      }
     } catch (error) {
       if (error instanceof AppError && FATAL.has(error.code)) this.fatal = error
+      else if (error instanceof AppError && error.code === 'KEYS_LOCKED') this.isLocked = true
       else if (this.link === 'open') this.toasts.problem(error)
     }
   }
@@ -178,11 +207,13 @@ export class Messenger implements ClientListener {
   /** Shows a group; its messages are loaded the first time. */
   open(group: GroupId): void {
     if (group === this.activeId) return
+    this.conversation?.draft.flush()
     this.activeId = group
     let conversation = this.#conversations.get(group)
     if (conversation === undefined) {
       conversation = new Conversation(group, this.#client)
       this.#conversations.set(group, conversation)
+      void conversation.draft.load()
       void conversation.open(this.active ?? NOTHING_READ)
     } else if (conversation.hasLater) void this.attempt(() => conversation!.toNewest())
     this.conversation = conversation
@@ -190,8 +221,14 @@ export class Messenger implements ClientListener {
 
   /** Shows no group, only the list. */
   close(): void {
+    this.conversation?.draft.flush()
     this.activeId = undefined
     this.conversation = undefined
+  }
+
+  /** Keeps what is being written at once: the window may go. */
+  keepDrafts(): void {
+    for (const { draft } of this.#conversations.values()) draft.flush()
   }
 
   /** Opens the next group of the list, or the previous one. */
@@ -254,6 +291,10 @@ export class Messenger implements ClientListener {
     return this.#commands.changeSettings(args)
   }
 
+  renewKeys(group: GroupId): Promise<void> {
+    return this.#commands.renewKeys({ group })
+  }
+
   leaveGroup(group: GroupId): Promise<void> {
     return this.#commands.leaveGroup({ group })
   }
@@ -269,6 +310,18 @@ export class Messenger implements ClientListener {
 
   report(args: Parameters<Commands['report']>[0]): Promise<void> {
     return this.#commands.report(args)
+  }
+
+  /** Once this is done, the window is to be loaded again. */
+  unlock(passphrase: string): Promise<void> {
+    return this.#commands.unlock({ passphrase })
+  }
+
+  /** undefined: no passphrase any more. */
+  async setPassphrase(passphrase: string | undefined): Promise<void> {
+    await this.#commands.setPassphrase({ passphrase })
+    const without = this.about.hasKeychain ? 'system' : 'none'
+    this.about = { ...this.about, protection: passphrase === undefined ? without : 'passphrase' }
   }
 
   async setName(name: string): Promise<void> {
@@ -305,6 +358,11 @@ export class Messenger implements ClientListener {
     for (const people of this.#people.values()) people.changed()
   }
 
+  /** Whether what somebody wrote is folded away. Who wrote a quote is known only where it says so. */
+  isBlocked({ user }: { author: string; user?: UserId | undefined }): boolean {
+    return user !== undefined && this.blocked.has(user)
+  }
+
   /** Runs something that may fail; the failure becomes a toast. True when it went well. */
   async attempt(action: () => Promise<unknown>): Promise<boolean> {
     try {
@@ -333,10 +391,7 @@ export class Messenger implements ClientListener {
   }
 }
 
+/** The text may have come later than its message, or have disappeared. */
 function sameLast(a: GroupSummary, b: GroupSummary): boolean {
-  return (
-    a.last?.sentAtMs === b.last?.sentAtMs &&
-    a.last?.author === b.last?.author &&
-    a.last?.text === b.last?.text
-  )
+  return a.last?.sentAtMs === b.last?.sentAtMs && a.last?.author === b.last?.author
 }

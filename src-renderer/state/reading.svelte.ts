@@ -4,7 +4,7 @@
  */
 import { SvelteSet } from 'svelte/reactivity'
 import type { EventId, Message, TimelineKey } from '../../src-main/api/contract.ts'
-import { insertByKey } from '../lib/ordered.ts'
+import { indexOfMessage, insertByKey } from '../lib/ordered.ts'
 import { firstUnread, unreadAboveRead } from '../lib/unread.ts'
 
 export class Reading {
@@ -55,6 +55,12 @@ export class Reading {
     }
     this.late = this.late.filter(({ id }) => !ids.has(id))
     if (this.firstUnreadId !== undefined && ids.has(this.firstUnreadId)) this.removeDivider()
+  }
+
+  /** Messages changed where they stand. */
+  changed(messages: readonly Message[]): void {
+    const changed = messages.filter((message) => indexOfMessage(this.late, message) >= 0)
+    if (changed.length > 0) this.late = insertByKey(this.late, changed)
   }
 
   /** Messages of others came; `below` are those under everything known before. */

@@ -7,6 +7,7 @@ import type {
   AuditEntry,
   Commands,
   Conflict,
+  Draft,
   Explanation,
   FormerMember,
   GroupSummary,
@@ -17,6 +18,7 @@ import type {
   Page,
   PendingMessage,
   Person,
+  Protection,
   Quote,
   Report,
   RoleName,
@@ -84,6 +86,12 @@ export function message(n: number, parts: Partial<Message> = {}): Message {
   }
 }
 
+/** A message as others quote it. */
+export function quoteOf({ id, key, author, user, text, locked }: Message): Quote {
+  const quote = { id, key, author, user, text: text.slice(0, 200), locked }
+  return quote
+}
+
 /** The key of the n-th place; n + 0.5 lies between two. */
 export function keyAt(n: number): string {
   return Math.round(n * 1000)
@@ -116,6 +124,7 @@ export function group(parts: Partial<GroupSummary> & { id: string }): GroupSumma
     name: 'Office',
     description: '',
     history: 'all',
+    disappearAfterMs: 0,
     conflicts: [],
     joined: true,
     role: 'owner',
@@ -264,6 +273,11 @@ export class FakeMessenger implements Client {
   }
   groups: GroupSummary[] = []
   blocked: string[] = []
+  protection: Protection = 'system'
+  hasKeychain = true
+  /** While it is set, only this opens the keys. */
+  lockedWith: string | undefined
+  readonly drafts = new Map<string, Draft>()
   /** Of every group that has no list of its own. */
   people: Person[] = people()
   former: FormerMember[] = [...FORMER]
@@ -295,7 +309,22 @@ export class FakeMessenger implements Client {
   }
 
   readonly commands: Commands = {
-    getState: () => this.#answer('getState', undefined, () => this.#state()),
+    getState: () =>
+      this.#answer('getState', undefined, () => {
+        if (this.lockedWith !== undefined) throw new AppError('KEYS_LOCKED', 'The keys are locked.')
+        return this.#state()
+      }),
+    unlock: (args) =>
+      this.#answer('unlock', args, () => {
+        if (args.passphrase !== this.lockedWith)
+          throw new AppError('WRONG_PASSPHRASE', 'That passphrase does not open the keys.')
+        this.lockedWith = undefined
+      }),
+    setPassphrase: (args) =>
+      this.#answer('setPassphrase', args, () => {
+        const without = this.hasKeychain ? 'system' : 'none'
+        this.protection = args.passphrase === undefined ? without : 'passphrase'
+      }),
     setName: (args) => this.#answer('setName', args, () => void this.identify({ name: args.name })),
     setPicture: (args) =>
       this.#answer('setPicture', args, () => void this.identify({ picture: this.#keep(args.picture) })),
@@ -349,8 +378,8 @@ export class FakeMessenger implements Client {
       }),
     setMuted: (args) =>
       this.#answer('setMuted', args, () => this.changePerson(args.user, { isMuted: args.muted })),
-    createGroup: ({ name, description = '', picture, history = 'all' }) =>
-      this.#answer('createGroup', { name, description, picture, history }, () =>
+    createGroup: ({ name, description = '', picture, history = 'all', disappearAfterMs = 0 }) =>
+      this.#answer('createGroup', { name, description, picture, history, disappearAfterMs }, () =>
         this.add(
           group({
             id: this.#id(),
@@ -358,6 +387,7 @@ export class FakeMessenger implements Client {
             description,
             picture: this.#keep(picture),
             history,
+            disappearAfterMs,
             people: 1,
             online: 1,
           }),
@@ -478,12 +508,7 @@ export class FakeMessenger implements Client {
           own: true,
           text: args.text,
           sentAtMs: Date.now(),
-          replyTo: target && {
-            id: target.id,
-            key: target.key,
-            author: target.author,
-            text: target.text.slice(0, 200),
-          },
+          replyTo: target && quoteOf(target),
         })
         if (this.updateFirst) this.deliver(args.group, [posted])
         else timeline.push(posted)
@@ -500,6 +525,13 @@ export class FakeMessenger implements Client {
             : others,
         })
       }),
+    saveDraft: (args) =>
+      this.#answer('saveDraft', args, () => {
+        if (args.draft.text === '') this.drafts.delete(args.group)
+        else this.drafts.set(args.group, args.draft)
+      }),
+    getDraft: (args) => this.#answer('getDraft', args, () => this.drafts.get(args.group) ?? { text: '' }),
+    renewKeys: (args) => this.#answer('renewKeys', args, () => {}),
     markRead: (args) =>
       this.#answer('markRead', args, () => {
         const unread = this.timelines.get(args.group)!.filter(({ n, own }) => n > args.n && !own).length
@@ -613,6 +645,8 @@ export class FakeMessenger implements Client {
       addresses: ['/ip4/192.168.1.20/tcp/4001/p2p/12D3KooWExampleExampleExample'],
       version: '0.1.0',
       dataFolder: '/home/alice/.config/tapri',
+      protection: this.protection,
+      hasKeychain: this.hasKeychain,
     }
   }
 
@@ -646,10 +680,7 @@ export const WAITING: PendingMessage[] = [
 
 /** What the order knows about a message of the office: two causes, a reaction among them, and three beside it. */
 export function explanationOf(messages: readonly Message[], index: number): Explanation {
-  const quote = (other: number): Quote => {
-    const { id, key, author, text } = messages[other]!
-    return { id, key, author, text: text.slice(0, 200) }
-  }
+  const quote = (other: number) => quoteOf(messages[other]!)
   return {
     answers: messages[index]!.replyTo,
     seen: [
@@ -667,8 +698,7 @@ export function office(length = 5_000): FakeMessenger {
   const fake = new FakeMessenger()
   const messages = Array.from({ length }, (_, n) => message(n))
   for (let n = 5; n < length; n += 6) {
-    const { id, key, author, text } = messages[n - 3]!
-    messages[n] = { ...messages[n]!, replyTo: { id, key, author, text: text.slice(0, 200) } }
+    messages[n] = { ...messages[n]!, replyTo: quoteOf(messages[n - 3]!) }
   }
   for (let n = 3; n < length; n += 9)
     messages[n] = {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Message } from '../../src-main/api/contract.ts'
+import { DISAPPEAR_CHOICES_MS, disappearTime } from '../../src-renderer/lib/disappearing.ts'
 import { GROUP_GAP_MS, startsDay, startsGroup } from '../../src-renderer/lib/grouping.ts'
 import { hueOf, initials } from '../../src-renderer/lib/identity.ts'
 import { linkify } from '../../src-renderer/lib/linkify.ts'
@@ -65,6 +66,16 @@ describe('texts', () => {
   test('a size counts bytes as they travel', () => {
     expect([textBytes('a'), textBytes('क'), textBytes('🍨')]).toEqual([1, 3, 4])
   })
+})
+
+test('the time after which messages disappear is said in weeks, days or hours', () => {
+  expect(DISAPPEAR_CHOICES_MS.map(disappearTime)).toEqual(['Never', '1 day', '1 week', '4 weeks', '12 weeks'])
+  const hourMs = 3_600_000
+  expect([30 * 24 * hourMs, 36 * hourMs, 90 * 60_000].map(disappearTime)).toEqual([
+    '30 days',
+    '2 days',
+    '2 hours',
+  ])
 })
 
 describe('identity', () => {

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { AppError } from '../../src-main/api/errors.ts'
 import { isShown } from '../../src-renderer/lib/audit.ts'
-import { strengthOf } from '../../src-renderer/lib/passphrase.ts'
+import { DISAPPEAR_CHOICES_MS } from '../../src-renderer/lib/disappearing.ts'
+import { MIN_EXPORT_LENGTH, strengthOf } from '../../src-renderer/lib/passphrase.ts'
 import { phraseWords, placesToAsk } from '../../src-renderer/lib/phrase.ts'
 import { encodeSmall, isPicture, MAX_PICTURE_CHARACTERS } from '../../src-renderer/lib/picture.ts'
 import { qrCode } from '../../src-renderer/lib/qr.ts'
@@ -197,6 +198,8 @@ describe('a group', () => {
     form.picture = ''
     expect(form.changes).toEqual({ name: 'Office 3', picture: '' })
     expect(form.isReady).toBe(true)
+    form.disappearAfterMs = DISAPPEAR_CHOICES_MS[1]!
+    expect(form.changes).toMatchObject({ disappearAfterMs: 86_400_000 })
     form.name = '  '
     expect(form.isReady).toBe(false)
   })
@@ -313,7 +316,7 @@ describe('a picture', () => {
 test('a passphrase is judged by its length and how different its parts are', () => {
   expect(
     ['short', 'aaaaaaaaaaaaaaaaaaaaaa', 'fourhorses', 'four horses', 'four horses drink chai'].map(
-      strengthOf,
+      (passphrase) => strengthOf(passphrase, MIN_EXPORT_LENGTH),
     ),
   ).toEqual(['short', 'weak', 'weak', 'weak', 'good'])
 })

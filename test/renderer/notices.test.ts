@@ -37,6 +37,7 @@ describe('what somebody did', () => {
     [{ type: 'role-changed', role: 'admin' }, 'Ann stepped down to admin'],
     [{ type: 'banned', target: 'Bob' }, 'Ann banned Bob'],
     [{ type: 'settings-changed', fields: ['history'] }, 'Ann changed what newcomers may read'],
+    [{ type: 'settings-changed', fields: ['disappearAfterMs'] }, 'Ann changed when messages disappear'],
     [{ type: 'settings-changed', fields: ['name', 'picture'] }, 'Ann changed the settings of the group'],
     [{ type: 'invited' }, 'Ann made an invite'],
     [

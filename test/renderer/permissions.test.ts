@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import type { Person, RoleName } from '../../src-main/api/contract.ts'
+import { ROLES, type Person, type RoleName } from '../../src-main/api/contract.ts'
 import {
   actionsOn,
   actionsOnFormer,
   mayRevoke,
   mayWrite,
   outranks,
+  roleBelow,
   rolesToInvite,
   type OwnRole,
 } from '../../src-renderer/lib/permissions.ts'
@@ -36,19 +37,25 @@ describe('what one may do with a person', () => {
     ['reader', 'reader', ''],
     [undefined, 'member', ''],
   ])('%s on %s', (own, role, offered) => {
-    expect(actionsOn(own, person(role)).join(' ')).toBe(`${OF_EVERYBODY} ${offered}`.trim())
+    expect(actionsOn(own, person(role), true).join(' ')).toBe(`${OF_EVERYBODY} ${offered}`.trim())
   })
 
-  test('nobody does anything with oneself', () => {
-    expect(actionsOn('owner', person('owner', { isSelf: true }))).toEqual([])
+  test('oneself steps down, one role at a time, and an owner only where there is another', () => {
+    const offered = (role: OwnRole, hasOtherOwner: boolean) =>
+      actionsOn(role, person(role ?? 'member', { isSelf: true }), hasOtherOwner)
+    expect(offered('owner', true)).toEqual(['step-down'])
+    expect(offered('owner', false)).toEqual([])
+    expect(offered('admin', false)).toEqual(['step-down'])
+    expect([offered('reader', true), offered(undefined, true)]).toEqual([[], []])
+    expect(ROLES.map(roleBelow)).toEqual(['admin', 'member', 'reader', undefined])
   })
 
   test('what was done can be undone', () => {
     const done = person('admin', { isBlocked: true, isMuted: true, isSuccessor: true })
-    const offered = actionsOn('owner', done)
+    const offered = actionsOn('owner', done, true)
     expect(offered).toEqual(expect.arrayContaining(['unblock', 'unmute', 'withdraw-successor']))
     expect(offered).not.toEqual(expect.arrayContaining(['name-successor']))
-    expect(actionsOn('admin', done)).toEqual(['verify', 'unmute', 'unblock'])
+    expect(actionsOn('admin', done, true)).toEqual(['verify', 'unmute', 'unblock'])
   })
 })
 
