@@ -169,7 +169,7 @@ export interface GroupSummary {
   /** Everything delivered up to this index has been read. */
   readN: number
   /** Last row of the timeline, for the list. */
-  last?: Pick<Message, 'author' | 'own' | 'text' | 'locked' | 'notice' | 'sentAtMs'> | undefined
+  last?: Pick<Message, 'author' | 'user' | 'own' | 'text' | 'locked' | 'notice' | 'sentAtMs'> | undefined
   pending: PendingSummary
   /** Events of the past that are being fetched from a neighbour; unset when nothing is. */
   catchingUp?: Progress | undefined
@@ -303,6 +303,8 @@ export interface Quote {
   id: EventId
   key: TimelineKey
   author: string
+  /** As in a message. */
+  user?: UserId | undefined
   /** Cut to 200 characters. */
   text: string
   locked?: Locked | undefined

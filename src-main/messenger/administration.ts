@@ -74,9 +74,8 @@ export function administration(parts: AdministrationParts): AdministrationComman
   const demandAnotherOwner = ({ log }: OpenGroup) => {
     const { members } = log.engine.roster
     const others = [...members].filter(([user]) => user !== person.user)
-    if (members.get(person.user) === ROLE.owner && others.length > 0)
-      if (!others.some(([, role]) => role === ROLE.owner))
-        throw new AppError('LAST_OWNER', 'You are the only owner. Make somebody else an owner first.')
+    if (members.get(person.user) === ROLE.owner && !others.some(([, role]) => role === ROLE.owner))
+      throw new AppError('LAST_OWNER', 'You are the only owner. Make somebody else an owner first.')
   }
 
   const linkOf = ({ group, membership, log }: OpenGroup, invite: EventId): string | undefined => {
@@ -104,7 +103,8 @@ export function administration(parts: AdministrationParts): AdministrationComman
 
     leaveGroup: async ({ group }) => {
       const open = await demand(group)
-      demandAnotherOwner(open)
+      // Whoever is alone in a group leaves nobody behind.
+      if (open.log.engine.roster.members.size > 1) demandAnotherOwner(open)
       const { user } = person
       const cut = open.log.engine.roster.cutOf(user)
       await parts.append(open, KIND.remove, encodeChange({ kind: 'remove', target: user, cut, ban: false }))

@@ -44,6 +44,7 @@ export const DraftShape = v.strictObject({
       id: Id,
       key: Key,
       author: v.pipe(v.string(), v.maxLength(4 * MAX_NAME_LENGTH)),
+      user: v.optional(User),
       text: v.pipe(v.string(), v.maxLength(1_000)),
       locked: v.optional(v.picklist(LOCKED_REASONS)),
     }),

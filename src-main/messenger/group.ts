@@ -374,7 +374,6 @@ export class Group {
       key: timelineKey(event),
       kind: event.kind === KIND.message ? 'message' : 'notice',
       device: event.tag,
-      user: this.#userOf(event.tag),
       picture: said?.author === undefined ? this.#pictureOf(event.tag) : undefined,
       via: said?.author === undefined ? undefined : this.#nameOf(event.tag),
       text: said?.text ?? '',
@@ -394,6 +393,7 @@ export class Group {
     const said = decodeMessage(content)
     return shortened({
       author: this.#authorOf(event),
+      user: this.#userOf(event.tag),
       own: event.tag === this.#device && said?.author === undefined,
       text: said?.text ?? '',
       locked: lockedIn(content, said),
@@ -482,6 +482,7 @@ export class Group {
       id: event.id,
       key: timelineKey(event),
       author: this.#authorOf(event),
+      user: this.#userOf(event.tag),
       text: (said?.text ?? '').slice(0, QUOTE_LENGTH),
       locked: lockedIn(content, said),
     }
@@ -718,8 +719,8 @@ function justAfter(key: TimelineKey): TimelineKey {
 }
 
 function shortened(row: NonNullable<GroupSummary['last']>) {
-  const { author, own, text, locked, notice, sentAtMs } = row
-  return { author, own, text: text.slice(0, QUOTE_LENGTH), locked, notice, sentAtMs }
+  const { author, user, own, text, locked, notice, sentAtMs } = row
+  return { author, user, own, text: text.slice(0, QUOTE_LENGTH), locked, notice, sentAtMs }
 }
 
 /** Why a text is empty; undefined for what is none, and for what can be read. */

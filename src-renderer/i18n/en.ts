@@ -580,6 +580,7 @@ export const en = {
   'error.UNKNOWN_COMMAND': 'This window and Tapri are of different versions.',
   'error.UNKNOWN_GROUP': 'This app is not in that group.',
   'error.UNKNOWN_MESSAGE': 'That message is not here yet.',
+  'error.NO_KEY_YET': 'No member has handed over the keys of the group yet, so nothing can be written.',
   'error.NOT_JOINED_YET': 'The group is still being joined, so nothing can be written to it yet.',
   'error.INVALID_INVITE': 'That text is not a Tapri invite.',
   'error.NOT_ALLOWED': 'Your role in this group does not allow that.',

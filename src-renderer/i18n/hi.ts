@@ -560,6 +560,7 @@ export const hi: Catalogue = {
   'error.UNKNOWN_COMMAND': 'यह खिड़की और टपरी अलग-अलग संस्करण के हैं।',
   'error.UNKNOWN_GROUP': 'यह ऐप उस समूह में नहीं है।',
   'error.UNKNOWN_MESSAGE': 'वह संदेश अभी यहाँ नहीं है।',
+  'error.NO_KEY_YET': 'अभी किसी सदस्य ने समूह की कुंजियाँ नहीं दीं, इसलिए अभी लिखा नहीं जा सकता।',
   'error.NOT_JOINED_YET': 'समूह से जुड़ना अभी पूरा नहीं हुआ, इसलिए अभी लिखा नहीं जा सकता।',
   'error.INVALID_INVITE': 'यह पाठ टपरी का न्योता नहीं है।',
   'error.NOT_ALLOWED': 'इस समूह में आपकी भूमिका से यह नहीं हो सकता।',
