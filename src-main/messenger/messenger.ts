@@ -1033,11 +1033,16 @@ export class Messenger {
     return {
       ...this.#counters.report(),
       delivered: sum(({ engine: { history } }) => history.log.length - history.forks.hiddenCount),
-      pending: sum((log) => log.engine.pending().length),
+      pending: sum((log) => log.engine.pending().length) + this.#missingSecrets(),
       wireBytes: this.#parts.network.wireBytes(),
       metadataBytes: sum((log) => log.metadataBytes),
       eventBytes: sum((log) => log.eventBytes),
     }
+  }
+
+  #missingSecrets(): number {
+    const joined = [...this.#groups.values()].filter(({ group }) => group.joined)
+    return joined.reduce((total, { keyring }) => total + keyring.missing.length, 0)
   }
 
   #summary(open: OpenGroup): GroupSummary {
