@@ -469,6 +469,12 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
     replace: 'return id === removal',
   },
   {
+    name: 'removed: whoever was is told what came later as well',
+    file: 'src-main/messenger/admission.ts',
+    find: 'return id === removal || this.#log.engine.roster.isBefore(id, removal)',
+    replace: 'return id.length > 0',
+  },
+  {
     name: 'removed: whoever was may ask for everything',
     file: 'src-main/messenger/admission.ts',
     find: "if (removal === undefined || chainOf(kind) !== 'c') return false\n",
