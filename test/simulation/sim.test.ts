@@ -55,7 +55,6 @@ test.each([
   '--trace-peers 0',
   '--trace',
   '--real-crypto=yes',
-  '--members 21 --script file',
   '--unknown',
   'extra',
 ])('%s is refused with a sentence', (args) => {
