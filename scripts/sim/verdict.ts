@@ -1,6 +1,7 @@
 /** What a crowd has come to: whether everybody shows the same, and all that honest members wrote. */
 import type { EventId } from '../../src-main/api/contract.ts'
 import { toHex } from '../../src-main/core/bytes.ts'
+import { Resolver } from '../../src-main/core/control/resolver.ts'
 import { chainOf, KIND } from '../../src-main/core/event.ts'
 import { isShown, timelineKey } from '../../src-main/core/timeline.ts'
 import type { Archive } from './archive.ts'
@@ -83,13 +84,22 @@ export function judge(crowd: Crowd): CrowdVerdict {
 }
 
 /**
- * What lies beyond a cut: what an event had seen is read from its citations here; what follows is decided by rules that
- * tests of their own compare with others (test/core/control).
+ * What lies beyond a cut, given all that anybody holds. What an event had seen is read from its citations here; what
+ * follows is decided by rules that tests of their own compare with others (test/core/control).
  */
-function cutOffIn({ archive, oracle, peers, cutTags }: Crowd): Set<number> {
-  const { roster } = peers[0]!.engine
-  const { resolver } = roster
+function cutOffIn({ archive, oracle, peers, cutTags, group }: Crowd): Set<number> {
   const cutOff = new Set<number>()
+  if (cutTags.size === 0) return cutOff
+  const { roster } = peers[0]!.engine
+  const resolver = new Resolver(group)
+  for (const { engine } of peers)
+    for (const operation of engine.roster.resolver.operations()) resolver.add(operation)
+  const { members } = resolver
+  if (
+    members.size !== roster.members.size ||
+    [...members].some(([user, role]) => roster.members.get(user) !== role)
+  )
+    oracle.violate(0, 'its roster is not what all control events come to')
   for (const { index, id, tag, kind, seq } of archive.events) {
     if (!cutTags.has(tag)) continue
     if (chainOf(kind) === 'm') {
