@@ -7,8 +7,8 @@ const HOSTILE_ONE_IN = 50
 /** Times that each of them does it. Poison makes everybody ask around for ten minutes. */
 const OCCASIONS = 12
 const POISONINGS = 1
-/** More than are held of a device that nobody answers. */
-const DEFIANCES = 40
+/** So many messages somebody writes by hand: more than are held of a device that nobody answers. */
+export const DEFIANCES = 40
 /** A little beyond what is taken at once, up to what is due before the world ends. */
 const AHEAD_MS: [from: number, to: number] = [11 * 60_000, 3 * 60 * 60_000]
 

@@ -5,6 +5,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { Crowd, type CrowdOptions } from '../../scripts/sim/crowd.ts'
 import { makeFastCrypto } from '../../scripts/sim/fast-crypto.ts'
 import { ALL_FAULTS, NO_FAULTS, type Fault } from '../../scripts/sim/faults.ts'
+import { DEFIANCES } from '../../scripts/sim/hostiles.ts'
 import { Random } from '../../scripts/sim/random.ts'
 import { readScript } from '../../scripts/membership-script.ts'
 import { ROLE } from '../../src-main/core/control/operation.ts'
@@ -71,16 +72,19 @@ test('of two who remove each other while the network is divided one stays, and n
   // All that one wrote by hand is shown again everywhere, and nothing of what the other did after its removal.
   const shownOf = (member: number) =>
     history.chain(crowd.peers[member]!.tag, 'm').filter((entry) => history.forks.isVisible(entry))
-  expect(shownOf(15).length).toBeGreaterThan(40)
-  expect(shownOf(1).length).toBeLessThan(40)
+  expect(shownOf(15).length).toBeGreaterThanOrEqual(DEFIANCES)
+  expect(shownOf(1).length).toBeLessThan(DEFIANCES)
 })
 
-test.each([SAMPLE, MUTUAL])('with every fault there is, they agree as well', (script) => {
-  const crowd = makeCrowd(script, { faults: ALL_FAULTS })
-  expect(crowd.run()).toMatchObject(GOOD)
-  expect(crowd.director.done).toBeGreaterThan(0)
-  expect(Math.max(...cutOffAt(crowd))).toBeGreaterThan(0)
-})
+test.each([SAMPLE, MUTUAL])(
+  'with every fault there is, they agree as well',
+  (script) => {
+    const crowd = makeCrowd(script, { faults: ALL_FAULTS })
+    expect(crowd.run()).toMatchObject(GOOD)
+    expect(crowd.director.done).toBeGreaterThan(0)
+  },
+  240_000,
+)
 
 test('the same seed gives the same run', () => {
   const run = () => {
