@@ -1,9 +1,11 @@
 /**
  * What does it cost to know who is a member? 12,000 control operations make a group of 10,000 members: additions by
  * forty admins who see each other's with a delay, joins, promotions, removals that cut and some that cancel. Resolved cold, and then
- * appended to.
+ * appended to. coldThreadCpuMs: of the thread that resolves; coldCpuMs: with what compiles and collects garbage beside it.
  */
 import { performance } from 'node:perf_hooks'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import type { Change, Cut, Operation } from '../src-main/core/control/operation.ts'
 import { Resolver } from '../src-main/core/control/resolver.ts'
 import { Random } from '../scripts/sim/random.ts'
@@ -69,16 +71,23 @@ for (let member = 0; operations.length < OPERATIONS; member++) {
   }
 }
 
-const cpuMs = () => {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1_000
-}
+const toMs = ({ user, system }: NodeJS.CpuUsage) => (user + system) / 1_000
+const cpuMs = () => toMs(process.cpuUsage())
+const threadCpuMs = () => toMs(process.threadCpuUsage())
+
+// What is left of making the operations is not to be cleared away, again and again, while they are resolved.
+headsAfter.length = 0
+setFlagsFromString('--expose-gc')
+runInNewContext('gc')()
+
 const startMs = performance.now()
 const startCpuMs = cpuMs()
+const startThreadCpuMs = threadCpuMs()
 const resolver = new Resolver(operations[0]!.id)
 for (const operation of operations) resolver.add(operation)
 const coldMs = performance.now() - startMs
 const coldCpuMs = cpuMs() - startCpuMs
+const coldThreadCpuMs = threadCpuMs() - startThreadCpuMs
 const cancelled = operations.filter(({ id }) => resolver.cancelledBy(id).length > 0).length
 
 const appendStartMs = performance.now()
@@ -103,6 +112,7 @@ console.log(
     cancelled,
     coldMs: Math.round(coldMs),
     coldCpuMs: Math.round(coldCpuMs),
+    coldThreadCpuMs: Math.round(coldThreadCpuMs),
     appendMicroseconds: Math.round((appendMs / APPENDED) * 1e4) / 10,
     appendCpuMicroseconds: Math.round((appendCpuMs / APPENDED) * 1e4) / 10,
   }),

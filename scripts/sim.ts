@@ -57,10 +57,13 @@ async function main(args: string[]): Promise<number> {
 const cryptoOf = ({ realCrypto, seed }: SimOptions) =>
   realCrypto ? sodiumCrypto : makeFastCrypto(new Random(seed))
 
+const scriptOf = async ({ scriptFile, members }: SimOptions) =>
+  scriptFile === undefined ? undefined : readScriptFile(scriptFile, members)
+
 async function playMessengers(options: SimOptions): Promise<Found> {
-  const { members, events, active, seed, faults, traceFolder, tracePeers, scriptFile } = options
+  const { members, events, active, seed, faults, traceFolder, tracePeers } = options
   const crypto = cryptoOf(options)
-  const script = scriptFile === undefined ? undefined : await readScriptFile(scriptFile, members)
+  const script = await scriptOf(options)
   // Disks that fail are part of this world: what messengers say about them is no news.
   console.error = () => {}
   const { world, result } = await play({
@@ -98,6 +101,7 @@ async function playMessengers(options: SimOptions): Promise<Found> {
 
 async function playEngines(options: SimOptions): Promise<Found> {
   const { members, online, events, active, seed, faults, traceFolder, tracePeers } = options
+  const script = await scriptOf(options)
   const bar = new ProgressBar(process.stdout)
   const crowd = new Crowd({
     seed,
@@ -107,12 +111,14 @@ async function playEngines(options: SimOptions): Promise<Found> {
     active,
     faults,
     crypto: cryptoOf(options),
+    ...(script ? { script } : {}),
     onProgress: (posted) => bar.show({ lines: events, posted, handedOut: posted, skipped: 0, waiting: 0 }),
   })
   const verdict = crowd.run()
   bar.end()
   if (traceFolder !== undefined) await writeTraces(crowd, traceFolder, tracePeers)
   const figures = crowd.figures()
+  const { done, notDone } = crowd.director
   return {
     peer: 'engine',
     events: figures.events,
@@ -127,6 +133,7 @@ async function playEngines(options: SimOptions): Promise<Found> {
     latencyRatio: figures.latencyRatio,
     metadataBytesPerEvent: figures.metadataBytes.mean,
     worldHours: crowd.agenda.nowMs / 3_600_000,
+    ...(script ? { membership: { members: crowd.members(), done, notDone } } : {}),
     engine: figures,
   }
 }

@@ -30,8 +30,8 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
   {
     name: 'R2: one gives as much as one has',
     file: OPERATION,
-    find: 'governs && (role < author ||',
-    replace: 'governs && (role <= author ||',
+    find: 'author >= ROLE.admin && (role < author ||',
+    replace: 'author >= ROLE.admin && (role <= author ||',
   },
   {
     name: 'R2: admins act on named successors',
@@ -102,7 +102,7 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
   {
     name: 'R3: what comes later than a revocation is not looked at',
     file: VERDICTS,
-    find: 'if (past.missing.length === 0) return false',
+    find: 'if (past.missing.length === 0 && past.limit === number) return false',
     replace: 'if (past.missing.length >= 0) return false',
   },
   {
@@ -271,7 +271,7 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
   {
     name: 'successors: anybody may succeed',
     file: OPERATION,
-    find: 'named.some(({ successor }) => successor === by)',
+    find: 'isNamed(named, by)',
     replace: 'named.length >= 0',
   },
   {
@@ -361,8 +361,38 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
   {
     name: 'joins are not found by who made the invite',
     file: LEDGER,
-    find: 'revocations.push(...this.revokes(change.invite), ...this.lowerings(invite.operation.author))',
-    replace: 'revocations.push(...this.revokes(change.invite))',
+    find: '      revocations = joined(revocations, this.lowerings(invite.operation.author))\n',
+    replace: '',
+  },
+  {
+    name: 'disputed: what somebody did whose role is disputed is as ever',
+    file: LEDGER,
+    find: 'return this.#reachOf(user)\n',
+    replace: 'return this.#reachOf(user).slice(0, 0)\n',
+  },
+  {
+    name: 'disputed: joins by an invite that is disputed are as ever',
+    file: LEDGER,
+    find: 'this.#disputedInvites.add(invite)\n      return this.joins(invite)',
+    replace: 'this.#disputedInvites.add(invite)\n      return NONE',
+  },
+  {
+    name: 'disputed: what comes later is as ever',
+    file: LEDGER,
+    find: 'if (this.#disputedUsers.has(author) ||',
+    replace: 'if (',
+  },
+  {
+    name: 'disputed: what joins later is as ever',
+    file: LEDGER,
+    find: 'return this.#disputedInvites.has(change.invite) || this.#disputedUsers',
+    replace: 'return this.#disputedInvites.size < 0 && this.#disputedUsers',
+  },
+  {
+    name: 'disputed: successions are not, unless they are reached',
+    file: LEDGER,
+    find: 'for (const number of this.#successions) open',
+    replace: 'for (const number of NONE) open',
   },
   {
     name: 'conflicts: mutual removals are told as any other',
@@ -437,6 +467,12 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
     file: 'src-main/messenger/admission.ts',
     find: 'return id === removal || this.#log.engine.roster.isBefore(id, removal)',
     replace: 'return id === removal',
+  },
+  {
+    name: 'removed: whoever was is told what came later as well',
+    file: 'src-main/messenger/admission.ts',
+    find: 'return id === removal || this.#log.engine.roster.isBefore(id, removal)',
+    replace: 'return id.length > 0',
   },
   {
     name: 'removed: whoever was may ask for everything',

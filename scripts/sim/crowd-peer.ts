@@ -48,6 +48,8 @@ export class CrowdPeer {
   /** On its disk beside the log: per forked device two events of one place, and how long the log was then. */
   readonly proofs = new Map<DeviceTag, { events: readonly [Uint8Array, Uint8Array]; at: number }>()
   misdeed: Misdeed | undefined
+  /** Writes by hand from now on, as a script wants it. */
+  isDefiant = false
   forger: Forger | undefined
   /** Calls of the engine: each event is to be decoded and verified once. */
   decoded = 0

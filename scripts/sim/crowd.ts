@@ -3,16 +3,19 @@
  * them gossip, links, power cuts and hostile members. Everything is drawn from the seed. What the messenger adds (batches,
  * storage, windows) is not here: world.ts steps all of it, for a few people.
  */
-import type { EventId, GroupId } from '../../src-main/api/contract.ts'
+import type { DeviceTag, EventId, GroupId } from '../../src-main/api/contract.ts'
 import type { Outcome } from '../../src-main/core/catch-up.ts'
 import type { Effect, Moment } from '../../src-main/core/engine.ts'
+import { ROLE, type UserTag } from '../../src-main/core/control/operation.ts'
 import { deviceTag, KIND } from '../../src-main/core/event.ts'
 import { hlcTimeMs } from '../../src-main/core/hlc.ts'
 import { MAX_FUTURE_MS } from '../../src-main/core/limits.ts'
 import type { Crypto, KeyPair } from '../../src-main/crypto/crypto.ts'
 import { encodeMessage, encodeReaction } from '../../src-main/messenger/content.ts'
+import { cutPeers, type Step } from '../membership-script.ts'
 import { Agenda } from './agenda.ts'
 import { Archive, type Filed } from './archive.ts'
+import { CrowdDirector } from './crowd-director.ts'
 import { CrowdPeer } from './crowd-peer.ts'
 import { BADLY_SKEWED_ONE_IN, MAX_BAD_SKEW_MS, MAX_SKEW_MS, type Faults } from './faults.ts'
 import { Gathering } from './gathering.ts'
@@ -38,6 +41,8 @@ export interface CrowdOptions {
   active: number
   faults: Faults
   crypto: Crypto
+  /** What happens to the membership; AT is the share of the events that have been written. */
+  script?: readonly Step[]
   /** Told now and then how many of the events have been written. */
   onProgress?: (written: number) => void
 }
@@ -69,10 +74,15 @@ export class Crowd {
   readonly oracle: Oracle
   readonly mesh: Mesh
   readonly meetings: Meetings
+  readonly director: CrowdDirector
+  /** Devices of people whom the script may take the right to write from: what they write may lie beyond a cut. */
+  readonly cutTags: ReadonlySet<DeviceTag>
   readonly #options: CrowdOptions
+  /** Of all members. */
+  readonly #tags: readonly DeviceTag[]
 
   constructor(options: CrowdOptions) {
-    const { seed, members, online, faults, crypto } = options
+    const { seed, members, online, faults, crypto, script = [] } = options
     const random = new Random(seed)
     this.#options = options
     this.random = random
@@ -80,8 +90,10 @@ export class Crowd {
     const keys = Array.from({ length: members }, () => crypto.keyPair(random.bytes(32)))
     const gathering = new Gathering(keys[0]!, START_MS - FOUNDED_BEFORE_MS, random.bytes(32), crypto)
     this.group = gathering.group
+    this.#tags = keys.map(({ publicKey }) => deviceTag(publicKey, crypto.sha256))
+    this.cutTags = new Set([...cutPeers(script)].map((member) => this.#tags[member]!))
     this.archive = new Archive(this.group, crypto.sha256, online)
-    this.oracle = new Oracle(this.archive, online)
+    this.oracle = new Oracle(this.archive, online, this.cutTags)
     this.mesh = new Mesh({ peers: online, degree: DEGREE, faults, random })
     this.meetings = new Meetings(this)
     const badly = Math.max(1, Math.round(online / BADLY_SKEWED_ONE_IN))
@@ -90,6 +102,7 @@ export class Crowd {
       return this.#makePeer(key, index, faults.has('skew') ? random.between(-maxMs, maxMs) : 0)
     })
     this.#gather(gathering, keys.slice(online))
+    this.director = new CrowdDirector(this, script, options.events * OFFICE_PACE_MS)
   }
 
   /** Plays everything, mends everything, and lets the crowd settle. */
@@ -104,9 +117,11 @@ export class Crowd {
     let written = 0
     for (const post of officeWorkload({ seed, members: online, events, active })) {
       this.#pass(post.atMs)
+      this.director.reach(written / events)
       this.#write(post)
       if (++written % 1_000 === 0) onProgress?.(written)
     }
+    this.director.reach(1)
     this.#pass(endMs)
     mend(this)
     // Ever more rarely: what is left in the end waits for its date, not for anybody.
@@ -117,6 +132,17 @@ export class Crowd {
       roundMs = Math.min(MAX_ROUND_MS, 2 * roundMs)
     }
     return judge(this)
+  }
+
+  /** The person of a member's device. */
+  userOf(member: number): UserTag {
+    return this.peers[0]!.engine.roster.device(this.#tags[member]!)!.user
+  }
+
+  /** Who belongs to the group, by number. */
+  members(): number[] {
+    const { members } = this.peers[0]!.engine.roster
+    return [...this.#tags.keys()].filter((member) => members.has(this.userOf(member)))
   }
 
   figures(): CrowdFigures {
@@ -237,6 +263,7 @@ export class Crowd {
   #isSure(peer: CrowdPeer, event: number): boolean {
     const { archive } = this
     if (!archive.isHonest[event] || archive.isSettled(event, peer.index)) return false
+    if (this.cutTags.has(archive.events[event]!.tag)) return false
     if (peer.waitingSinceMs.has(event) || peer.cameTooEarly.has(event)) return false
     if (hlcTimeMs(archive.events[event]!.hlc) >= peer.nowMs() + MAX_FUTURE_MS) return false
     const parents = archive.parentsOf(event)
@@ -250,7 +277,7 @@ export class Crowd {
     for (const effect of effects) {
       if (effect.type === 'deliver') {
         this.#noteDelivery(peer, (effect.event as Filed).index, atMs)
-        isNews ||= !forks.has(effect.event.tag)
+        isNews ||= forks.stands(effect.entry)
       } else if (effect.type === 'wait') {
         peer.waitingSinceMs.set((effect.event as Filed).index, this.agenda.nowMs)
         this.#tickSoon(peer)
@@ -333,20 +360,25 @@ export class Crowd {
 
   /** Its author writes it, or whoever is next and switched on. */
   #write({ author, kind, back, text }: Post): void {
-    let index = author
-    while (!this.#canWrite(index)) index = (index + 1) % this.peers.length
-    const peer = this.peers[index]!
+    const count = this.peers.length
+    const nextOnes = Array.from({ length: count }, (_, i) => this.peers[(author + i) % count]!)
+    const peer = nextOnes.find((one) => this.#canWrite(one))
+    if (!peer) return
     this.catchUp(peer)
     const target = kind === 'message' ? undefined : this.#recentMessage(peer, back)
     const isReaction = kind === 'reaction' && target !== undefined
     const body = isReaction
       ? encodeReaction({ target, emoji: text, on: true })
       : encodeMessage({ text, replyTo: target })
-    this.#append(peer, isReaction ? KIND.reaction : KIND.message, body, target)
+    this.append(peer, isReaction ? KIND.reaction : KIND.message, body, target)
   }
 
-  #canWrite(index: number): boolean {
-    return this.mesh.isOn[index]! && this.peers[index]!.misdeed === undefined
+  #canWrite(peer: CrowdPeer): boolean {
+    if (!this.mesh.isOn[peer.index] || peer.misdeed !== undefined || peer.isDefiant) return false
+    if (this.cutTags.size === 0) return true
+    this.catchUp(peer)
+    const { roster } = peer.engine
+    return roster.isActive(peer.tag) && roster.members.get(this.userOf(peer.index))! >= ROLE.member
   }
 
   #recentMessage({ engine: { history } }: CrowdPeer, back: number): EventId | undefined {
@@ -355,16 +387,18 @@ export class Crowd {
     return messages.at(-1 - back)?.id
   }
 
-  #append(peer: CrowdPeer, kind: number, body: Uint8Array, covers: EventId | undefined): void {
+  /** A peer writes an event, which it may write as far as it knows. */
+  append(peer: CrowdPeer, kind: number, body: Uint8Array, covers?: EventId): Filed | undefined {
     const effects = peer.engine.step({ type: 'append', kind, body, covers, ...peer.now() })
     const delivered = effects.find((effect) => effect.type === 'deliver')
-    if (!delivered) return this.oracle.violate(peer.index, 'an own event was not deliverable')
+    if (!delivered) return void this.oracle.violate(peer.index, 'an own event was not deliverable')
     const filed = this.archive.file(delivered.event.bytes, this.agenda.nowMs, true)!
     this.tally.measure(peer, filed)
     this.#noteDelivery(peer, filed.index, this.agenda.nowMs)
     this.oracle.written(peer.index, filed.index)
     if (peer.failsNext) pullThePlug(this, peer, filed.index)
     else this.#publishSoon(peer, filed.index)
+    return filed
   }
 }
 

@@ -1,5 +1,4 @@
 /** Hostile members of a crowd: what they do to whom, and when. What they write, forger.ts knows. */
-import { deviceTag } from '../../src-main/core/event.ts'
 import type { Crowd } from './crowd.ts'
 import type { CrowdPeer } from './crowd-peer.ts'
 import { Forger, MISDEEDS, type Misdeed } from './forger.ts'
@@ -8,6 +7,8 @@ const HOSTILE_ONE_IN = 50
 /** Times that each of them does it. Poison makes everybody ask around for ten minutes. */
 const OCCASIONS = 12
 const POISONINGS = 1
+/** So many messages somebody writes by hand: more than are held of a device that nobody answers. */
+export const DEFIANCES = 40
 /** A little beyond what is taken at once, up to what is due before the world ends. */
 const AHEAD_MS: [from: number, to: number] = [11 * 60_000, 3 * 60 * 60_000]
 
@@ -31,18 +32,10 @@ export function turnHostile(crowd: Crowd, plan: Plan): void {
 }
 
 function turn(crowd: Crowd, peer: CrowdPeer, misdeed: Misdeed, { endMs, partitions }: Plan): void {
-  const { random, agenda, mesh, crypto, group } = crowd
+  const { random, agenda, mesh } = crowd
   peer.misdeed = misdeed
   mesh.isSilent[peer.index] = misdeed === 'withhold'
-  peer.forger = new Forger({
-    group,
-    tag: deviceTag(peer.key.publicKey, crypto.sha256),
-    sha256: crypto.sha256,
-    sign: (id) => crypto.sign(id, peer.key.secretKey),
-    random,
-    aheadMs: AHEAD_MS,
-    entrance: peer.engine.history.at(peer.tag, 'c', 1)!,
-  })
+  peer.forger = forgerOf(crowd, peer)
   const isFork = misdeed === 'fork'
   const whole = { fromMs: 0, toMs: endMs }
   for (let i = misdeed === 'poison' ? POISONINGS : OCCASIONS; i > 0; i--) {
@@ -54,6 +47,37 @@ function turn(crowd: Crowd, peer: CrowdPeer, misdeed: Misdeed, { endMs, partitio
       for (const bytes of peer.forger.write(misdeed, peer.nowMs())) slip(crowd, peer, bytes)
     })
   }
+}
+
+/**
+ * A device writes on by hand, whatever its engine knows of a removal: the next messages of its chain, without any notice of
+ * that, and dated back.
+ */
+export function defy(crowd: Crowd, peer: CrowdPeer, endMs: number): void {
+  const { agenda, random, mesh } = crowd
+  const forger = forgerOf(crowd, peer)
+  peer.isDefiant = true
+  peer.forger = forger
+  for (let i = 0; i < DEFIANCES; i++)
+    agenda.after(random.next() * (endMs - agenda.nowMs), () => {
+      if (!peer.forger || !mesh.isOn[peer.index]) return
+      for (const bytes of forger.write('behind', peer.nowMs())) slip(crowd, peer, bytes)
+    })
+}
+
+/** Goes on where the device has come to. */
+function forgerOf({ group, crypto, random }: Crowd, { key, tag, engine: { history } }: CrowdPeer): Forger {
+  const last = history.chain(tag, 'm').at(-1)
+  return new Forger({
+    group,
+    tag,
+    sha256: crypto.sha256,
+    sign: (id) => crypto.sign(id, key.secretKey),
+    random,
+    aheadMs: AHEAD_MS,
+    entrance: history.at(tag, 'c', 1)!,
+    tip: last && { seq: last.seq, previous: last.id, hlc: last.hlc },
+  })
 }
 
 /** Hands bytes to everybody it reaches. */

@@ -28,7 +28,7 @@ export class Mesh {
   neighbours: number[][]
   readonly isOn: boolean[]
   /** Peers of different sides do not reach each other. */
-  readonly side: number[]
+  side: number[]
   /** Does not forward. */
   readonly isSilent: boolean[]
   /** Messages handed to the network. */
@@ -39,6 +39,9 @@ export class Mesh {
   readonly #whole: number[][]
   readonly #delaysMs: Uint16Array
   readonly #seen: Uint8Array[] = []
+  /** What trouble divides, and what a script does: two are on one side when they are in both. */
+  readonly #drawn: number[]
+  readonly #named: number[]
   /** What arrives in a millisecond: event * peers + peer, then the neighbour; negative: a copy. */
   readonly #wheel: number[][] = Array.from({ length: WHEEL_MS }, () => [])
   #underWay = 0
@@ -50,6 +53,8 @@ export class Mesh {
     this.isOn = Array.from({ length: peers }, () => true)
     this.isSilent = Array.from({ length: peers }, () => false)
     this.side = Array.from({ length: peers }, () => 0)
+    this.#drawn = [...this.side]
+    this.#named = [...this.side]
     this.#delaysMs = Uint16Array.from({ length: DELAYS }, () =>
       faults.has('reorder')
         ? Math.min(WHEEL_MS - 1, Math.max(1, MEDIAN_HOP_MS * Math.exp(HOP_SPREAD * normal(random))))
@@ -72,10 +77,24 @@ export class Mesh {
    * messenger does that dials the members it knows: each side is a network of its own.
    */
   divide(sides: number): void {
+    const { peers, random } = this.#options
+    for (let peer = 0; peer < peers; peer++) this.#drawn[peer] = sides === 1 ? 0 : random.between(1, sides)
+    this.#linkSides()
+  }
+
+  /** The peers of each list reach only each other, beside other divisions, and so do those of no list. None: undone. */
+  separate(sides: readonly (readonly number[])[]): void {
+    for (let peer = 0; peer < this.#options.peers; peer++)
+      this.#named[peer] = 1 + sides.findIndex((side) => side.includes(peer))
+    this.#linkSides()
+  }
+
+  #linkSides(): void {
     const { peers, degree, random } = this.#options
-    for (let peer = 0; peer < peers; peer++) this.side[peer] = sides === 1 ? 0 : random.between(1, sides)
-    this.neighbours = sides === 1 ? this.#whole : Array.from({ length: peers }, () => [])
-    for (let side = 1; sides > 1 && side <= sides; side++) {
+    this.side = this.#drawn.map((drawn, peer) => drawn * (peers + 1) + this.#named[peer]!)
+    const sides = [...new Set(this.side)].sort((a, b) => a - b)
+    this.neighbours = sides.length === 1 ? this.#whole : Array.from({ length: peers }, () => [])
+    for (const side of sides.length === 1 ? [] : sides) {
       const members = this.side.flatMap((one, peer) => (one === side ? peer : []))
       const drawn = drawNeighbours(members, degree, random)
       for (const [i, peer] of members.entries()) this.neighbours[peer] = drawn[i]!

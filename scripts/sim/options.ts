@@ -38,9 +38,9 @@ export const USAGE = `npm run sim -- [options]
                         of ${FAULTS.join(', ')}
   --real-crypto         SHA-256 and Ed25519 instead of fast stand-ins
   --script FILE         who adds, removes and promotes whom, and when: one step a line, AT WHO ACT [WHOM] [ROLE]; AT is
-                        the share of the events that have been written, WHO and WHOM are members from 0. Up to
-                        ${MAX_MESSENGERS} members. Acts: role, add (with a role), remove, ban, transfer, successor,
-                        leave, succeed, defy; divide A,B/C and heal have no WHO. # begins a comment
+                        the share of the events that have been written, WHO and WHOM are members from 0. Acts:
+                        role, add (with a role), remove, ban, transfer, successor, leave, succeed, defy;
+                        divide A,B/C and heal have no WHO. # begins a comment
   --trace DIR           write what peers delivered, in order
   --trace-peers 5       so many peers
   --report FILE         write the summary as JSON`
@@ -72,8 +72,6 @@ export function readOptions(args: string[]): SimOptions {
   const least = Math.min(members, MAX_MESSENGERS + 1)
   const usual = members > MAX_ONLINE_BY_DEFAULT ? ONLINE_OF_MANY : members
   const online = values.online === undefined ? usual : whole('--online', values.online, least, members)
-  if (values.script !== undefined && members > MAX_MESSENGERS)
-    throw new UsageError(`--script is for groups of up to ${MAX_MESSENGERS} members.`)
   return {
     members,
     online,

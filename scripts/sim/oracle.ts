@@ -6,9 +6,11 @@
  *    Which event is meant, where a device forked, the commitment tells; one that fits nothing is not delivered.
  * 2. What an honest event cites, and what that cites, is exactly what its author had delivered of members that never
  *    forked: nothing is forgotten and nothing claimed. The oracle has clocks of its own for that. Events that cite as
- *    many as they can are left out.
+ *    many as they can are left out, and what was written by people who may be removed: whoever knows of a removal
+ *    cites nothing that lies beyond its cut.
  * 3. Dates grow along citations, so that sorting by date, device, chain and number keeps every order there is.
- * 4. Shown is what members wrote that never forked, and all of its past; of the others' nothing else.
+ * 4. Shown is what members wrote that never forked and that no removal cuts off, and all of its past, but for what is
+ *    cut off; of the others' nothing else.
  */
 import type { DeviceTag } from '../../src-main/api/contract.ts'
 import { chainOf } from '../../src-main/core/event.ts'
@@ -50,9 +52,12 @@ export class Oracle {
   readonly #clocks: Uint16Array[] = []
   #clockCells = 0
   readonly #peerCount: number
+  readonly #cutTags: ReadonlySet<DeviceTag>
 
-  constructor(archive: Archive, peers: number) {
+  /** cutTags: devices of which something may lie beyond a cut. */
+  constructor(archive: Archive, peers: number, cutTags: ReadonlySet<DeviceTag> = new Set()) {
     this.#archive = archive
+    this.#cutTags = cutTags
     this.#peerCount = peers
     this.peers = Array.from({ length: peers }, () => new Delivered(peers))
   }
@@ -86,7 +91,7 @@ export class Oracle {
     const clock = this.#clockOf(event)
     for (const [writer, tag] of this.#tags.entries()) {
       const [cites, had] = [clock[writer], messages[writer]]
-      if (cites === had || this.#archive.branching.has(tag)) continue
+      if (cites === had || this.#archive.branching.has(tag) || this.#cutTags.has(tag)) continue
       return this.violate(peer, `event ${event} covers ${cites} of device ${tag}, and its author had ${had}`)
     }
   }
@@ -106,15 +111,32 @@ export class Oracle {
     return bit(this.peers[peer]!.has, event)
   }
 
-  /** Of these events of one peer's log those that every screen must show, when these devices have forked. */
-  visible(events: Uint32Array, forked: ReadonlySet<DeviceTag>): Set<number> {
-    const visible = new Set<number>()
+  /** Of these events of one peer's log those that every screen must show, when these devices forked and this is cut off. */
+  visible(
+    events: Uint32Array,
+    forked: ReadonlySet<DeviceTag>,
+    cutOff: ReadonlySet<number> = new Set(),
+  ): Set<number> {
+    const kept = new Set<number>()
     // From the end: whoever cites an event comes after it.
     for (const event of events.toReversed()) {
-      if (!forked.has(this.#archive.events[event]!.tag)) visible.add(event)
-      if (visible.has(event)) for (const parent of this.#archive.parentsOf(event) ?? []) visible.add(parent)
+      if (!forked.has(this.#archive.events[event]!.tag) && !cutOff.has(event)) kept.add(event)
+      if (kept.has(event)) for (const parent of this.#archive.parentsOf(event) ?? []) kept.add(parent)
     }
-    return visible
+    return new Set([...kept].filter((event) => !cutOff.has(event)))
+  }
+
+  /** Everything that an event cites, directly or not. */
+  past(event: number): Set<number> {
+    const past = new Set<number>()
+    const open = [event]
+    for (let next = open.pop(); next !== undefined; next = open.pop())
+      for (const parent of this.#archive.parentsOf(next) ?? [])
+        if (!past.has(parent)) {
+          past.add(parent)
+          open.push(parent)
+        }
+    return past
   }
 
   /** Numbers of all shown events among these, in the order in which every screen must show them. */

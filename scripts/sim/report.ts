@@ -1,4 +1,5 @@
 import type { Fault } from './faults.ts'
+import { MAX_MESSENGERS } from './options.ts'
 import type { CrowdFigures } from './tally.ts'
 
 /** What a run found; written as JSON with --report. Times are of the world, unless they are called wall or CPU. */
@@ -40,6 +41,13 @@ export function isGood({ violations, lost, identicalTimelines, pending }: Report
   return violations === 0 && lost === 0 && identicalTimelines && pending === 0
 }
 
+/** Of many, who is not. */
+function whoIsThere(members: number, there: readonly number[]): string {
+  if (members <= MAX_MESSENGERS) return `members are ${there.join(', ')}`
+  const out = Array.from({ length: members }, (_, member) => member).filter((one) => !there.includes(one))
+  return `there are ${there.length} members, all but ${out.join(', ') || 'nobody'}`
+}
+
 export function summary(report: Report): string {
   const { violations, lost, identicalTimelines, pending, violationSentences } = report
   const { members, online, latencyMs, unorderedLatencyMs, latencyRatio, engine, membership } = report
@@ -68,7 +76,7 @@ export function summary(report: Report): string {
     ...(membership
       ? [
           `${membership.done} steps of the script, ${membership.notDone.length} that could not be done; ` +
-            `members in the end: ${membership.members.join(', ')}`,
+            `in the end ${whoIsThere(members, membership.members)}`,
           ...membership.notDone.map((sentence) => `  ${sentence}`),
         ]
       : []),

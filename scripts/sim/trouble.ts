@@ -52,6 +52,7 @@ export function planTrouble(crowd: Crowd, faults: Faults, endMs: number): void {
 /** Everybody is on again, reaches everybody, and behaves. */
 export function mend(crowd: Crowd): void {
   crowd.mesh.divide(1)
+  crowd.mesh.separate([])
   for (const peer of crowd.peers) {
     switchOn(crowd, peer)
     peer.forger = undefined
@@ -59,8 +60,18 @@ export function mend(crowd: Crowd): void {
 }
 
 function divide(crowd: Crowd, sides: number): void {
-  const { peers, mesh, agenda } = crowd
-  mesh.divide(sides)
+  crowd.mesh.divide(sides)
+  linkAgain(crowd)
+}
+
+/** As a script has it; with no sides, everybody reaches everybody again whom no other trouble divides. */
+export function separate(crowd: Crowd, sides: readonly (readonly number[])[]): void {
+  crowd.mesh.separate(sides)
+  linkAgain(crowd)
+}
+
+function linkAgain(crowd: Crowd): void {
+  const { peers, agenda } = crowd
   for (const peer of peers) {
     peer.endCutSessions()
     peer.undisturbedSinceMs = agenda.nowMs

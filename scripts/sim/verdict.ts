@@ -1,6 +1,10 @@
 /** What a crowd has come to: whether everybody shows the same, and all that honest members wrote. */
+import type { EventId } from '../../src-main/api/contract.ts'
 import { toHex } from '../../src-main/core/bytes.ts'
+import { Resolver } from '../../src-main/core/control/resolver.ts'
+import { chainOf, KIND } from '../../src-main/core/event.ts'
 import { isShown, timelineKey } from '../../src-main/core/timeline.ts'
+import type { Archive } from './archive.ts'
 import type { Crowd } from './crowd.ts'
 import type { CrowdPeer } from './crowd-peer.ts'
 
@@ -47,8 +51,9 @@ export function judge(crowd: Crowd): CrowdVerdict {
       oracle.violate(index, 'its engine remembers something else than it delivered')
     if (toHex(engine.roster.digest()) !== roster) oracle.violate(index, 'its roster is another')
   }
-  const visible = oracle.visible(oracle.peers[0]!.events, judgeForks(crowd))
-  const written = archive.isHonest.reduce((sum, isHonest) => sum + Number(isHonest), 0)
+  const cutOff = cutOffIn(crowd)
+  const visible = oracle.visible(oracle.peers[0]!.events, judgeForks(crowd), cutOff)
+  const written = archive.events.filter(({ index }) => archive.isHonest[index] && !cutOff.has(index)).length
   let lost = 0
   let identicalTimelines = true
   for (const { index, engine, isWitness } of peers) {
@@ -58,7 +63,7 @@ export function judge(crowd: Crowd): CrowdVerdict {
       if (!log[i] || !forks.isVisible(log[i])) continue
       if (visible.has(event)) shown++
       else if (isWitness) identicalTimelines = false
-      if (archive.isHonest[event]) honest++
+      if (archive.isHonest[event] && !cutOff.has(event)) honest++
     }
     if (shown !== visible.size) identicalTimelines = false
     lost += written - honest
@@ -77,6 +82,38 @@ export function judge(crowd: Crowd): CrowdVerdict {
   const { violations, violationCount } = oracle
   return { violations, violationCount, lost, identicalTimelines, pending }
 }
+
+/**
+ * What lies beyond a cut, given all that anybody holds. What an event had seen is read from its citations here; what
+ * follows is decided by rules that tests of their own compare with others (test/core/control).
+ */
+function cutOffIn({ archive, oracle, peers, cutTags, group }: Crowd): Set<number> {
+  const cutOff = new Set<number>()
+  if (cutTags.size === 0) return cutOff
+  const { roster } = peers[0]!.engine
+  const resolver = new Resolver(group)
+  for (const { engine } of peers)
+    for (const operation of engine.roster.resolver.operations()) resolver.add(operation)
+  const { members } = resolver
+  if (
+    members.size !== roster.members.size ||
+    [...members].some(([user, role]) => roster.members.get(user) !== role)
+  )
+    oracle.violate(0, 'its roster is not what all control events come to')
+  for (const { index, id, tag, kind, seq } of archive.events) {
+    if (!cutTags.has(tag)) continue
+    if (chainOf(kind) === 'm') {
+      const past = [...oracle.past(index)].map((event) => archive.events[event]!)
+      const heads = past.filter((event) => resolver.has(event.id)).map((event) => event.id)
+      const { user } = roster.device(tag)!
+      if (resolver.isBeyondCut({ user, device: tag, seq, heads })) cutOff.add(index)
+    } else if (resolver.has(id) && resolver.cancelledBy(id).some((by) => kindOf(archive, by) !== KIND.role))
+      cutOff.add(index)
+  }
+  return cutOff
+}
+
+const kindOf = (archive: Archive, id: EventId) => archive.get(id)!.kind
 
 /** Everybody knows of the same forks, and of all that can be proved; they are hostile members. Returns the devices. */
 function judgeForks({ oracle, archive, peers }: Crowd): Set<string> {

@@ -4,8 +4,17 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Commands, GroupId, RoleName } from '../../src-main/api/contract.ts'
 import type { ErrorCode } from '../../src-main/api/errors.ts'
 import { encodeBatch } from '../../src-main/core/batch.ts'
-import { decodeEvent, deviceTag, encodeEvent, commitTo, KIND, type Event } from '../../src-main/core/event.ts'
+import {
+  chainOf,
+  commitTo,
+  decodeEvent,
+  deviceTag,
+  encodeEvent,
+  KIND,
+  type Event,
+} from '../../src-main/core/event.ts'
 import { hlcAt } from '../../src-main/core/hlc.ts'
+import type { Range } from '../../src-main/core/missing.ts'
 import { decodeFrame, encodeFrame, type Frame } from '../../src-main/core/sync.ts'
 import { identityOf } from '../../src-main/crypto/identity.ts'
 import { certify, isEntrance } from '../../src-main/core/control/bodies.ts'
@@ -35,15 +44,18 @@ async function eventually(isSo: () => Promise<boolean>): Promise<void> {
   while (!(await isSo())) await setImmediate()
 }
 
-/** Events of a device in its own store. */
-async function eventsOf({ disk, key }: Device, group: GroupId): Promise<Event[]> {
-  const tag = deviceTag(key.publicKey, crypto.sha256)
+/** Everything in the store of a device, in the order of delivery. */
+async function allEventsOf({ disk }: Device, group: GroupId): Promise<Event[]> {
   const events: Event[] = []
-  for await (const [, bytes] of openMemoryStorage(disk).range(eventRange(group))) {
-    const { event } = decodeEvent(bytes, group, crypto.sha256) as { event: Event }
-    if (event.tag === tag) events.push(event)
-  }
+  for await (const [, bytes] of openMemoryStorage(disk).range(eventRange(group)))
+    events.push((decodeEvent(bytes, group, crypto.sha256) as { event: Event }).event)
   return events
+}
+
+/** Events of a device in its own store. */
+async function eventsOf(device: Device, group: GroupId): Promise<Event[]> {
+  const tag = deviceTag(device.key.publicKey, crypto.sha256)
+  return (await allEventsOf(device, group)).filter((event) => event.tag === tag)
 }
 
 const topicFor = ({ disk }: Device, group: GroupId) => topicOf(openMemoryStorage(disk), group)
@@ -243,6 +255,34 @@ describe('removal', () => {
     expect(await ask({ type: 'ask', proof, ranges, heads: [] })).toEqual([{ type: 'end' }])
     const credential = encodeCredential(invited)
     expect(reasonOf(await ask({ type: 'enter', proof, credential, heads: [] }))).toBe('invite-revoked')
+  })
+
+  test('leaves the removed device what led to it, however it asks for more', async () => {
+    const { alice, carol, bob, group, ask, proof } = await removeBob()
+    // Alice holds this when she is asked: what led to the removal, the removal, and what bob must not have.
+    await carol.commands.post({ group, text: 'among us' })
+    await alice.untilSays('among us')
+    await alice.commands.setRole({ group, user: carol.user, role: 'admin' })
+    const held = await allEventsOf(alice, group)
+    const controls = held.filter(({ kind }) => chainOf(kind) === 'c')
+    const removal = controls.findIndex(({ kind }) => kind === KIND.remove)
+    const led = controls.slice(0, removal + 1).map(({ id }) => id)
+    expect(controls.length).toBeGreaterThan(led.length + 1)
+
+    const idsOf = (answer: Frame[]) =>
+      answer
+        .flatMap((frame) => (frame.type === 'events' ? frame.events : []))
+        .map((bytes) => (decodeEvent(bytes, group, crypto.sha256) as { event: Event }).event.id)
+    const tags = [alice, bob, carol].map(({ key }) => deviceTag(key.publicKey, crypto.sha256))
+    const rangesOf = (chain: 'c' | 'm') => tags.map((tag) => ({ tag, chain, from: 1, to: 100 }))
+    const asked = async (ranges: Range[], heads: string[]) =>
+      idsOf(await ask({ type: 'ask', proof, ranges, heads })).sort()
+    expect(await asked(rangesOf('m'), [])).toEqual([])
+    expect(await asked(rangesOf('c'), [])).toEqual(led.toSorted())
+    expect(await asked([...rangesOf('m'), ...rangesOf('c')], [])).toEqual(led.toSorted())
+    const later = held.map(({ id }) => id).filter((id) => !led.includes(id))
+    expect(await asked([], later)).toEqual([])
+    expect(await asked([], [...later, led.at(-1)!])).toEqual([led.at(-1)])
   })
 
   test('by a ban refuses every invite', async () => {

@@ -30,8 +30,8 @@ export interface Judged {
   /** By its own past; others never count. */
   isAllowed: boolean
   circumstances: Circumstances
-  /** In its own past something was cancelled. */
-  hasCancelled: boolean
+  /** A revocation reaches it, or something that it depends on: it may count here and not there. */
+  isDisputed: boolean
   /** The length of the longest chain of causes. */
   depth: number
   /** It takes something from somebody. */

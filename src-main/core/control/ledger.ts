@@ -7,28 +7,38 @@ import { holds, Pasts, type View } from './pasts.ts'
 const NONE: readonly number[] = []
 const NOBODY: readonly Judged[] = []
 
+/** What is known of somebody; each undefined when there is nothing. */
+interface Person {
+  about: number[] | undefined
+  by: number[] | undefined
+  /** Removals and demotions, its own among them. */
+  lowerings: number[] | undefined
+}
+
 export class Ledger {
   readonly pasts = new Pasts()
   readonly judged: Judged[] = []
   readonly #numbers = new Map<EventId, number>()
   // What is allowed, by number, causes first.
-  readonly #about = new Map<UserTag, number[]>()
-  readonly #by = new Map<UserTag, number[]>()
+  readonly #people = new Map<UserTag, Person>()
   readonly #joins = new Map<EventId, number[]>()
   readonly invites: number[] = []
   readonly namings: number[] = []
   readonly #successions: number[] = []
-  /** Removals and demotions of a person, its own among them. */
-  readonly #lowerings = new Map<UserTag, number[]>()
   readonly #deviceRemovals = new Map<DeviceTag, number[]>()
   readonly #revokes = new Map<EventId, number[]>()
+  /** What is allowed, and yet may come to nothing, in the order in which that was noticed. */
+  readonly disputed: number[] = []
+  /** Of whom anything disputed says what they may do. */
+  readonly #disputedUsers = new Set<UserTag>()
+  readonly #disputedInvites = new Set<EventId>()
 
   has(id: EventId): boolean {
     return this.#numbers.has(id)
   }
 
   /** TypeError when the operation is not here. */
-  number(id: EventId): number {
+  readonly number = (id: EventId): number => {
     const number = this.#numbers.get(id)
     if (number === undefined) throw new TypeError(`operation ${id} is not here`)
     return number
@@ -47,31 +57,41 @@ export class Ledger {
     this.#numbers.set(id, number)
     this.judged.push(judged)
     if (!judged.isAllowed) return
-    note(this.#by, author, number)
+    const by = this.#person(author)
+    by.by = noted(by.by, number)
     const target = targetOf(operation)
-    if (target !== undefined) note(this.#about, target, number)
+    if (target !== undefined) {
+      const whom = target === author ? by : this.#person(target)
+      whom.about = noted(whom.about, number)
+      if (judged.isRevocation) whom.lowerings = noted(whom.lowerings, number)
+    }
     if (change.kind === 'join') note(this.#joins, change.invite, number)
     if (change.kind === 'invite') this.invites.push(number)
     if (change.kind === 'successor') this.namings.push(number)
     if (change.kind === 'succeed') this.#successions.push(number)
     if (!judged.isRevocation) return
-    if (change.kind === 'role' || change.kind === 'remove') note(this.#lowerings, change.target, number)
     if (change.kind === 'removeDevice') note(this.#deviceRemovals, change.device, number)
     if (change.kind === 'revoke') note(this.#revokes, change.invite, number)
   }
 
   /** Everybody that anything was ever about. */
   people(): Iterable<UserTag> {
-    return this.#about.keys()
+    return this.#people.keys()
+  }
+
+  #person(user: UserTag): Person {
+    let person = this.#people.get(user)
+    if (!person) this.#people.set(user, (person = { about: undefined, by: undefined, lowerings: undefined }))
+    return person
   }
 
   /** What settles somebody's place in the group. */
   about(user: UserTag): readonly number[] {
-    return this.#about.get(user) ?? NONE
+    return this.#people.get(user)?.about ?? NONE
   }
 
   by(user: UserTag): readonly number[] {
-    return this.#by.get(user) ?? NONE
+    return this.#people.get(user)?.by ?? NONE
   }
 
   joins(invite: EventId): readonly number[] {
@@ -79,7 +99,7 @@ export class Ledger {
   }
 
   lowerings(user: UserTag): readonly number[] {
-    return this.#lowerings.get(user) ?? NONE
+    return this.#people.get(user)?.lowerings ?? NONE
   }
 
   deviceRemovals(device: DeviceTag): readonly number[] {
@@ -102,14 +122,60 @@ export class Ledger {
   /** Revocations that may reach an operation. */
   mayReach({ operation, circumstances, invite }: Judged): Iterable<number> {
     const { author, device, change } = operation
-    const revocations = [...this.lowerings(author), ...this.deviceRemovals(device)]
-    if (change.kind === 'join' && invite)
-      revocations.push(...this.revokes(change.invite), ...this.lowerings(invite.operation.author))
-    if (change.kind === 'succeed') {
-      revocations.push(...this.namings.filter((number) => this.judged[number]!.isRevocation))
-      for (const { owner } of circumstances.named) revocations.push(...this.lowerings(owner))
+    let revocations = joined(this.lowerings(author), this.deviceRemovals(device))
+    if (change.kind === 'join' && invite) {
+      revocations = joined(revocations, this.revokes(change.invite))
+      revocations = joined(revocations, this.lowerings(invite.operation.author))
     }
-    return new Set(revocations)
+    if (change.kind === 'succeed') {
+      revocations = joined(
+        revocations,
+        this.namings.filter((number) => this.judged[number]!.isRevocation),
+      )
+      for (const { owner } of circumstances.named) revocations = joined(revocations, this.lowerings(owner))
+    }
+    return revocations.length > 1 ? new Set(revocations) : revocations
+  }
+
+  /** Marks an operation as disputed, and all that hangs on it. */
+  dispute(judged: Judged): void {
+    const open = [judged]
+    for (let one; (one = open.pop());) {
+      if (one.isDisputed) continue
+      one.isDisputed = true
+      // A succession hangs on much: it is disputed as soon as anything is.
+      if (this.disputed.push(one.number) === 1)
+        for (const number of this.#successions) open.push(this.judged[number]!)
+      for (const number of this.#newDependants(one)) open.push(this.judged[number]!)
+    }
+  }
+
+  /** Whether an operation that is new hangs on anything disputed. */
+  dependsOnDisputed({ operation: { author, change }, invite }: Judged): boolean {
+    if (this.disputed.length === 0) return false
+    if (this.#disputedUsers.has(author) || change.kind === 'succeed') return true
+    if (change.kind !== 'join' || !invite) return false
+    return this.#disputedInvites.has(change.invite) || this.#disputedUsers.has(invite.operation.author)
+  }
+
+  /** What may be otherwise without an operation, and some more; but for what another one has led to already. */
+  #newDependants({ operation }: Judged): readonly number[] {
+    const { id, author, change } = operation
+    const invite = change.kind === 'invite' ? id : change.kind === 'revoke' ? change.invite : undefined
+    if (invite !== undefined && !this.#disputedInvites.has(invite)) {
+      this.#disputedInvites.add(invite)
+      return this.joins(invite)
+    }
+    const user = change.kind === 'removeDevice' ? author : targetOf(operation)
+    if (user === undefined || this.#disputedUsers.has(user)) return NONE
+    this.#disputedUsers.add(user)
+    return this.#reachOf(user)
+  }
+
+  /** What somebody did, and the joins by its invites. */
+  #reachOf(user: UserTag): readonly number[] {
+    const done = this.by(user)
+    return [...done, ...done.flatMap((number) => this.joins(this.judged[number]!.operation.id))]
   }
 
   /** What a revocation may reach: the other way round. */
@@ -123,11 +189,8 @@ export class Ledger {
       case 'successor':
         return this.#successions
       case 'role':
-      case 'remove': {
-        const done = this.by(change.target)
-        const joins = done.flatMap((number) => this.joins(this.judged[number]!.operation.id))
-        return new Set([...done, ...joins, ...this.#successions])
-      }
+      case 'remove':
+        return new Set([...this.#reachOf(change.target), ...this.#successions])
       default:
         return NONE
     }
@@ -138,4 +201,16 @@ export function note<K>(map: Map<K, number[]>, key: K, number: number): void {
   const list = map.get(key)
   if (list) list.push(number)
   else map.set(key, [number])
+}
+
+/** Mostly there is nothing to join. */
+function joined(one: readonly number[], other: readonly number[]): readonly number[] {
+  if (other.length === 0) return one
+  return one.length === 0 ? other : one.concat(other)
+}
+
+function noted(list: number[] | undefined, number: number): number[] {
+  if (!list) return [number]
+  list.push(number)
+  return list
 }

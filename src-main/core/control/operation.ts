@@ -115,6 +115,14 @@ export function mayInvite(author: Role | undefined, role: Role): boolean {
   return author !== undefined && author >= ROLE.admin && role < author
 }
 
+function isNamed(named: readonly Naming[], user: UserTag | undefined): boolean {
+  return named.length > 0 && named.some(({ successor }) => successor === user)
+}
+
+function mayGive(author: Role, role: Role): boolean {
+  return author >= ROLE.admin && (role < author || (author === ROLE.owner && role === ROLE.owner))
+}
+
 /** Leaving, or stepping down. */
 export function isLoweringOneself({ author, change }: Operation): boolean {
   return (change.kind === 'role' || change.kind === 'remove') && change.target === author
@@ -143,13 +151,12 @@ export function isAllowed(
   const whom = 'target' in change ? change.target : undefined
   const isSelf = whom === by
   const governs = author >= ROLE.admin
-  const mayGive = (role: Role) => governs && (role < author || (author === ROLE.owner && role === ROLE.owner))
   // Else whoever is named and removed could say that it had become an owner before, and remove the remover.
-  const isProtected = author < ROLE.owner && named.some((naming) => naming.successor === whom)
+  const isProtected = author < ROLE.owner && isNamed(named, whom)
   const mayActOn = target !== undefined && governs && target < author && !isProtected
   switch (change.kind) {
     case 'add':
-      return target === undefined && mayGive(change.role)
+      return target === undefined && mayGive(author, change.role)
     case 'invite':
       return mayInvite(author, change.role)
     case 'revoke':
@@ -158,7 +165,7 @@ export function isAllowed(
       return true
     case 'role':
       if (change.role === target) return false
-      return (mayActOn && mayGive(change.role)) || (isSelf && change.role < author)
+      return (mayActOn && mayGive(author, change.role)) || (isSelf && change.role < author)
     case 'remove':
       // Somebody who is out already may be banned all the same.
       return mayActOn || (isSelf && !change.ban) || (change.ban && governs && target === undefined)
@@ -167,7 +174,7 @@ export function isAllowed(
     case 'successor':
       return author === ROLE.owner && (change.target === undefined || (!isSelf && target !== undefined))
     case 'succeed':
-      return author < ROLE.owner && named.some(({ successor }) => successor === by)
+      return author < ROLE.owner && isNamed(named, by)
     case 'rotate':
       return author >= ROLE.member
     case 'unknown':

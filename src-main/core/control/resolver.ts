@@ -25,8 +25,9 @@
  * equal of whoever lowers it may act as of then, until somebody of higher role cuts that off; and of owners nobody has.
  *
  * How it is fast: what a set resolves to differs from what its operations say by themselves only through revocations that
- * cancel something. There are few, so verdicts are kept per combination of those (Context). Appending to the whole
- * costs O(1); an operation of somebody who had not seen everything, what was done to its author and target.
+ * cancel something. There are few, so verdicts are kept per combination of those (Context), and they concern few: only
+ * what is disputed is ever judged again. Appending to the whole costs O(1); an operation of somebody who had not seen
+ * everything, what was done to its author and target.
  */
 import type { DeviceTag, EventId } from '../../api/contract.ts'
 import { isRevocation, type Judged } from './cuts.ts'
@@ -88,7 +89,9 @@ export class Resolver {
   add(operation: Operation): void {
     const { id, parents, change } = operation
     if (this.#ledger.has(id)) return
-    const cited = parents.map((parent) => this.#ledger.number(parent))
+    const cited = parents.map(this.#ledger.number)
+    let depth = 0
+    for (let i = 0; i < cited.length; i++) depth = Math.max(depth, this.#ledger.judged[cited[i]!]!.depth + 1)
     const past = this.#ledger.pasts.union(cited)
     const context = this.#verdicts.of(past)
     const before = this.#verdicts.whole()
@@ -98,26 +101,27 @@ export class Resolver {
       operation,
       isAllowed: isAllowed(operation, this.#root, circumstances),
       circumstances,
-      hasCancelled: context.cancelled.size > 0,
-      depth: cited.reduce((deepest, parent) => Math.max(deepest, this.#ledger.judged[parent]!.depth + 1), 0),
+      isDisputed: false,
+      depth,
       isRevocation: isRevocation(operation, circumstances),
       invite: change.kind === 'join' ? this.#ledger.find(change.invite) : undefined,
       successions: this.#ledger.successionsOf(operation.author, past),
     }
     this.#ledger.add(judged)
     if (!judged.isAllowed) return
-    const isOtherwise = this.#verdicts.add(judged) && this.#resolveAllSince(before, judged.number)
+    const isOtherwise = this.#verdicts.add(judged) && this.#resolveDisputed(before, judged.number)
     const target = targetOf(operation)
     if (target !== undefined) this.#resolve(target)
     if (isOtherwise || (judged.isRevocation && this.isEffective(id))) this.#version++
   }
 
   /** before: the context of everything before the latest operation. Returns whether a verdict is another one now. */
-  #resolveAllSince(before: Context, latest: number): boolean {
+  #resolveDisputed(before: Context, latest: number): boolean {
     const now = this.#verdicts.whole()
     if (now === before) return false
     let isOtherwise = false
-    for (let number = Math.min(before.firstCancelled, now.firstCancelled); number < latest; number++) {
+    for (const number of this.#ledger.disputed) {
+      if (number === latest) continue
       if (this.#verdicts.verdict(number, before) === this.#verdicts.verdict(number, now)) continue
       isOtherwise = true
       const target = targetOf(this.#ledger.judged[number]!.operation)

@@ -4,15 +4,14 @@ import { ROLE, type Role } from './operation.ts'
 
 /** about: what counts about one person, causes first. undefined: not a member. */
 export function roleOf(about: readonly Judged[], isBefore: IsBefore): Role | undefined {
-  const [only] = about
-  if (only === undefined) return undefined
-  if (about.length === 1) return only.operation.change.kind === 'remove' ? undefined : given(only)
-  const removals = about.filter(({ operation }) => operation.change.kind === 'remove')
+  const removals = about.filter(isRemoval)
+  if (removals.length === about.length) return undefined
   const latest: Judged[] = []
   let admitted: Role | undefined
   let set: Role | undefined
   let isSetInside = false
-  for (const one of about.toReversed()) {
+  for (let i = about.length - 1; i >= 0; i--) {
+    const one = about[i]!
     const { kind } = one.operation.change
     if (kind === 'remove') continue
     const isSetting = kind === 'role' || kind === 'succeed'
@@ -28,6 +27,15 @@ export function roleOf(about: readonly Judged[], isBefore: IsBefore): Role | und
   }
   if (isSetInside) return set
   return admitted === undefined || set === undefined ? admitted : Math.min(admitted, set)
+}
+
+function isRemoval({ operation }: Judged): boolean {
+  return operation.change.kind === 'remove'
+}
+
+/** What one operation makes of the person it is about, when nothing else is about them. */
+export function roleBy(only: Judged): Role | undefined {
+  return isRemoval(only) ? undefined : given(only)
 }
 
 function given({ operation, invite }: Judged): Role {

@@ -1,6 +1,5 @@
 /** How things stand in some past, given what of it counts: who is what, which invites hold, whom owners have named. */
 import type { DeviceTag, EventId } from '../../api/contract.ts'
-import type { Judged } from './cuts.ts'
 import type { Ledger } from './ledger.ts'
 import {
   mayInvite,
@@ -15,7 +14,7 @@ import {
   type UserTag,
 } from './operation.ts'
 import { holds, type View } from './pasts.ts'
-import { roleOf } from './roles.ts'
+import { roleBy, roleOf } from './roles.ts'
 import type { Context, Verdicts } from './verdicts.ts'
 
 const NAMINGS_MATTER = new Set<Change['kind']>(['successor', 'succeed', 'role', 'remove'])
@@ -57,15 +56,22 @@ export class Standing {
 
   role(user: UserTag): Role | undefined {
     const all = this.#ledger.about(user)
-    if (all.length === 0) return undefined
-    const about: Judged[] = []
-    for (const number of all) if (this.counts(number)) about.push(this.#ledger.judged[number]!)
-    return roleOf(about, this.#ledger.isBefore)
+    // Mostly it is one.
+    if (all.length === 1) return this.counts(all[0]!) ? roleBy(this.#ledger.judged[all[0]!]!) : undefined
+    return all.length === 0 ? undefined : this.#settledRole(all)
+  }
+
+  #settledRole(about: readonly number[]): Role | undefined {
+    const counting = about
+      .filter((number) => this.counts(number))
+      .map((number) => this.#ledger.judged[number]!)
+    return roleOf(counting, this.#ledger.isBefore)
   }
 
   /** A device is removed for the person who did that; there is no other, unless somebody lends a key. */
   isDeviceRemoved(user: UserTag, device: DeviceTag): boolean {
     const removals = this.#ledger.deviceRemovals(device)
+    if (removals.length === 0) return false
     return removals.some((number) => this.#operation(number).author === user && this.counts(number))
   }
 

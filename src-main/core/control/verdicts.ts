@@ -1,7 +1,7 @@
 /**
  * R4, R7: which revocations hold, and what then counts. What a set resolves to differs from what its operations say by
  * themselves only through revocations that cancel something. There are few, so verdicts are kept per combination of
- * those: a Context.
+ * those: a Context. And few operations hang on any of that: the disputed ones. All others are as judged by their own past.
  */
 import type { EventId } from '../../api/contract.ts'
 import { isBeyond, isBlunted, precedence, type Judged } from './cuts.ts'
@@ -20,21 +20,10 @@ export interface Context {
   cancelled: Set<number>
   /** Revocations that count, and yet cancel nothing. */
   blunted: Set<number>
-  /** The first that is cancelled; up to there everything is as judged by its own past. */
-  firstCancelled: number
   /** Verdicts so far; what is not listed yet comes after. */
   verdicts: boolean[]
   /** No revocation fell in the end: another with less precedence may be considered on top of it. */
   isFinal: boolean
-}
-
-const NO_CONFLICT: Context = {
-  accepted: [],
-  cancelled: new Set(),
-  blunted: new Set(),
-  firstCancelled: Infinity,
-  verdicts: [],
-  isFinal: true,
 }
 
 export class Verdicts {
@@ -44,6 +33,13 @@ export class Verdicts {
   readonly #reaches = new Map<number, number[]>()
   /** The last operation that cancels or is cancelled: whoever has seen everything up to it judges as everything does. */
   #lastConflict = -1
+  readonly #noConflict: Context = {
+    accepted: [],
+    cancelled: new Set(),
+    blunted: new Set(),
+    verdicts: [],
+    isFinal: true,
+  }
   readonly #contexts = new Map<string, Context>()
   /** Of everything that is here, until another revocation cancels something. */
   #whole: Context | undefined
@@ -55,13 +51,14 @@ export class Verdicts {
 
   /** Of everything that is here. */
   whole(): Context {
-    return this.of(this.#ledger.pasts.all)
+    if (this.#reaches.size === 0) return this.#noConflict
+    return (this.#whole ??= this.#contextFor([...this.#reaches.keys()]))
   }
 
   of(view: View): Context {
-    if (this.#reaches.size === 0) return NO_CONFLICT
+    if (this.#reaches.size === 0) return this.#noConflict
     const complete = view.missing[0] ?? view.limit
-    if (complete > this.#lastConflict) return (this.#whole ??= this.#contextFor([...this.#reaches.keys()]))
+    if (complete > this.#lastConflict) return this.whole()
     const revocations: number[] = []
     for (const [revocation, cancelled] of this.#reaches)
       if (holds(view, revocation) && cancelled.some((number) => holds(view, number)))
@@ -70,10 +67,17 @@ export class Verdicts {
   }
 
   verdict(number: number, context: Context): boolean {
-    if (this.#isAsEver(number, context)) return this.#ledger.judged[number]!.isAllowed
+    const { isDisputed, isAllowed } = this.#ledger.judged[number]!
+    if (!isDisputed) return isAllowed
+    return this.#disputedVerdict(number, context)
+  }
+
+  #disputedVerdict(number: number, context: Context): boolean {
     // Everything that a verdict needs comes before it.
-    for (let next = context.verdicts.length; next <= number; next++)
-      context.verdicts.push(this.#judgeAgain(next, context))
+    for (let next = context.verdicts.length; next <= number; next++) {
+      const judged = this.#ledger.judged[next]!
+      context.verdicts.push(judged.isDisputed ? this.#judgeAgain(judged, context) : judged.isAllowed)
+    }
     return context.verdicts[number]!
   }
 
@@ -94,6 +98,7 @@ export class Verdicts {
 
   /** Takes in a new operation that is allowed. Returns whether it cancels anything, or is cancelled. */
   add(judged: Judged): boolean {
+    if (this.#ledger.dependsOnDisputed(judged)) this.#ledger.dispute(judged)
     const isReached = this.#noteReached(judged)
     return this.#noteReach(judged) || isReached
   }
@@ -102,12 +107,13 @@ export class Verdicts {
   #noteReached(judged: Judged): boolean {
     const { number } = judged
     const past = this.#ledger.pasts.of(number)
-    if (past.missing.length === 0) return false
+    if (past.missing.length === 0 && past.limit === number) return false
     const { isBefore } = this.#ledger
     let isReached = false
     for (const revocation of this.#ledger.mayReach(judged)) {
       if (holds(past, revocation) || !isBeyond(judged, this.#ledger.judged[revocation]!, isBefore)) continue
       isReached = true
+      this.#ledger.dispute(judged)
       if (!this.#reaches.has(revocation)) this.#whole = undefined
       note(this.#reaches, revocation, number)
       this.#lastConflict = number
@@ -126,6 +132,7 @@ export class Verdicts {
     for (const done of this.#ledger.reachableBy(judged))
       if (isBeyond(this.#ledger.judged[done]!, judged, isBefore)) reached.push(done)
     if (reached.length === 0) return false
+    for (const done of reached) this.#ledger.dispute(this.#ledger.judged[done]!)
     this.#reaches.set(number, reached)
     this.#lastConflict = number
     this.#whole = undefined
@@ -133,6 +140,7 @@ export class Verdicts {
   }
 
   #contextFor(revocations: readonly number[]): Context {
+    if (revocations.length === 0) return this.#noConflict
     const key = keyOf(revocations)
     let context = this.#contexts.get(key)
     if (context) this.#contexts.delete(key)
@@ -151,10 +159,10 @@ export class Verdicts {
     const undone = new Set<number>()
     let context = known?.isFinal
       ? this.#accept(inOrder.slice(-1), undone, known)
-      : this.#accept(inOrder, undone, NO_CONFLICT)
+      : this.#accept(inOrder, undone, this.#noConflict)
     for (let fallen; (fallen = this.#fallen(context)) !== undefined;) {
       undone.add(fallen)
-      context = this.#accept(inOrder, undone, NO_CONFLICT)
+      context = this.#accept(inOrder, undone, this.#noConflict)
     }
     return context
   }
@@ -165,7 +173,6 @@ export class Verdicts {
       accepted: [...before.accepted],
       cancelled: new Set(before.cancelled),
       blunted: new Set(before.blunted),
-      firstCancelled: before.firstCancelled,
       verdicts: [...before.verdicts],
       isFinal: undone.size === 0,
     }
@@ -182,16 +189,9 @@ export class Verdicts {
     return context.accepted.findLast((revocation) => !this.verdict(revocation, context))
   }
 
-  /** Nothing was cancelled before it, neither in its own past nor here. */
-  #isAsEver(number: number, context: Context): boolean {
-    return number < context.firstCancelled && !this.#ledger.judged[number]!.hasCancelled
-  }
-
-  #judgeAgain(number: number, context: Context): boolean {
-    const judged = this.#ledger.judged[number]!
-    if (!judged.isAllowed || context.cancelled.has(number)) return false
-    if (this.#isAsEver(number, context)) return true
-    const { operation, circumstances } = judged
+  /** Of what is disputed, and so was allowed. */
+  #judgeAgain({ number, operation, circumstances }: Judged, context: Context): boolean {
+    if (context.cancelled.has(number)) return false
     const { author, device, change } = operation
     const standing = new Standing(this.#ledger, this.#ledger.pasts.of(number), this, context)
     const isDeviceRemoved = standing.isDeviceRemoved(author, device)
@@ -207,7 +207,6 @@ export class Verdicts {
 
 function cancel(context: Context, number: number): void {
   context.cancelled.add(number)
-  context.firstCancelled = Math.min(context.firstCancelled, number)
   context.verdicts.length = Math.min(context.verdicts.length, number)
 }
 
