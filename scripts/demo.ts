@@ -211,33 +211,32 @@ class Cluster {
   async agree(group: GroupId): Promise<{ isAgreed: boolean; members: number[]; outsiders: number[] }> {
     const users = await this.users()
     const signal = AbortSignal.timeout(AGREE_TIMEOUT_MS)
-    for (;;) {
+    for (let before: string | undefined; ;) {
       const states = await Promise.all(this.peers.map((peer) => peer.call.getState()))
       const isMember = states.map(({ groups }) =>
         groups.some(({ id, joined, role }) => id === group && joined && role),
       )
       const members = users.flatMap((_, i) => (isMember[i] ? [i] : []))
       const outsiders = users.flatMap((_, i) => (isMember[i] ? [] : [i]))
+      const expected = members.map((i) => users[i]!).sort()
       const views = await Promise.all(
         members.map(async (i) => {
           const { call } = this.peers[i]!
           const { people } = await call.getPeople({ group })
           const { delivered, pending } = await call.getDiagnostics()
-          return JSON.stringify([people.map(({ user, role }) => [user, role]).sort(), delivered, pending])
+          const isExpected =
+            people
+              .map(({ user }) => user)
+              .sort()
+              .join() === expected.join()
+          const roles = people.map(({ user, role }) => [user, role]).sort()
+          return isExpected ? JSON.stringify([roles, delivered, pending]) : undefined
         }),
       )
-      const known =
-        members.length > 0 ? (await this.peers[members[0]!]!.call.getPeople({ group })).people : []
-      const isAgreed =
-        views.every((view) => view === views[0]) &&
-        known
-          .map(({ user }) => user)
-          .sort()
-          .join() ===
-          members
-            .map((i) => users[i])
-            .sort()
-            .join()
+      const view = views.every((other) => other === views[0]) ? views[0] : undefined
+      // What somebody wrote who is out may still be on its way: nothing changes between two looks.
+      const isAgreed = view !== undefined && view === before
+      before = view
       if (isAgreed || signal.aborted) return { isAgreed, members, outsiders }
       await setTimeout(AGREE_INTERVAL_MS)
     }

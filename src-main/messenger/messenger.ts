@@ -600,7 +600,7 @@ export class Messenger {
       admission: new Admission(log, crypto, () => this.#clock.now()),
       keyring,
       bodies,
-      secretsCame: Promise.withResolvers(),
+      keysChanged: Promise.withResolvers(),
       asking: undefined,
       rotating: undefined,
       cancelRotation: undefined,
@@ -901,6 +901,7 @@ export class Messenger {
     if (!open || open.log.opening) return
     if (isRenamed) this.#tell('timelineChanged', { group: id })
     this.#peopleChanged(open)
+    this.#secrecy.wake(open)
     this.#secrecy.rotateWhenDue(open)
     void this.#secrecy.ask(open)
     const { roster } = open.log.engine

@@ -20,8 +20,8 @@ export interface OpenGroup {
   admission: Admission
   keyring: Keyring
   bodies: Bodies
-  /** Resolves when there are secrets that were not here before. */
-  secretsCame: PromiseWithResolvers<void>
+  /** Resolves when there is something else to write with, or somebody else who may. */
+  keysChanged: PromiseWithResolvers<void>
   /** Peers are being asked for secrets, this one first. */
   asking: { first: PeerKey | undefined } | undefined
   /** What somebody waits for who wants to write. */

@@ -13,7 +13,7 @@ import { ROLE } from '../core/control/operation.ts'
 import { KIND } from '../core/event.ts'
 import type { SharedSecret } from '../core/secrets/epochs.ts'
 import type { Network, PeerKey } from '../network/network.ts'
-import type { Acting, OpenGroup } from './open-group.ts'
+import { notAllowed, type Acting, type OpenGroup } from './open-group.ts'
 import type { Syncing } from './syncing.ts'
 import { inTime, type Time } from './time.ts'
 
@@ -55,9 +55,8 @@ export class Secrecy {
 
   /** There are secrets that were not here before. */
   noteKnown(open: OpenGroup): void {
-    const { log, keyring, secretsCame } = open
-    open.secretsCame = Promise.withResolvers()
-    secretsCame.resolve()
+    const { log, keyring } = open
+    this.wake(open)
     if (log.opening) return this.#keep(open)
     for (const topic of keyring.topics) this.#parts.network.join(topic)
     this.#parts.onReadable(open)
@@ -86,22 +85,27 @@ export class Secrecy {
     })
   }
 
-  /** Resolves when there is an epoch to write with. Fails with AppError NO_KEY_YET. */
+  /** Resolves when there is an epoch to write with. Fails with AppError NO_KEY_YET, or NOT_ALLOWED when this person is out. */
   async demandEpoch(open: OpenGroup): Promise<void> {
-    const { keyring } = open
+    const { keyring, group } = open
+    const { time } = this.#parts
     const late = () => new AppError('NO_KEY_YET', 'No member has handed over the keys of this group yet.')
+    const untilMs = time.monotonicMs() + MAX_SECRET_WAIT_MS
     while (!keyring.current) {
-      if (keyring.isRotationDue && this.#mayRotate(open)) {
-        await this.#rotateOnce(open)
-        continue
-      }
-      try {
-        await inTime(open.secretsCame.promise, MAX_SECRET_WAIT_MS, this.#parts.time, late)
-      } catch (error) {
-        if (!this.#mayRotate(open)) throw error
-        await this.#rotateOnce(open)
-      }
+      if (!group.joined) throw notAllowed()
+      const leftMs = untilMs - time.monotonicMs()
+      if (this.#mayRotate(open) && (keyring.isRotationDue || leftMs <= 0)) await this.#rotateOnce(open)
+      else if (leftMs <= 0) throw late()
+      // Then all of it is asked again.
+      else await inTime(open.keysChanged.promise, leftMs, time, late).catch(() => {})
     }
+  }
+
+  /** Who waits for something to write with is to look again. */
+  wake(open: OpenGroup): void {
+    const { keysChanged } = open
+    open.keysChanged = Promise.withResolvers()
+    keysChanged.resolve()
   }
 
   #rotateOnce(open: OpenGroup): Promise<void> {
