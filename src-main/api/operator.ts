@@ -8,7 +8,7 @@ import type { EventId, GroupId } from './contract.ts'
 export interface Diagnostics {
   /** Events this peer delivered, its own included. */
   delivered: number
-  /** Events that wait for earlier ones, and epochs whose secrets are still to come. */
+  /** Events that wait for earlier ones, and secrets of groups that are still to come. */
   pending: number
   duplicates: number
   /** reason -> count, for all peers together. */

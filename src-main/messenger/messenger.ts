@@ -1034,16 +1034,20 @@ export class Messenger {
     return {
       ...this.#counters.report(),
       delivered: sum(({ engine: { history } }) => history.log.length - history.forks.hiddenCount),
-      pending: sum((log) => log.engine.pending().length) + this.#missingSecrets(),
+      pending: sum((log) => log.engine.pending().length) + this.#secretsToCome(),
       wireBytes: this.#parts.network.wireBytes(),
       metadataBytes: sum((log) => log.metadataBytes),
       eventBytes: sum((log) => log.eventBytes),
     }
   }
 
-  #missingSecrets(): number {
+  /** Secrets that somebody is still to hand over, or to make. */
+  #secretsToCome(): number {
     const joined = [...this.#groups.values()].filter(({ group }) => group.joined)
-    return joined.reduce((total, { keyring }) => total + keyring.missing.length, 0)
+    return joined.reduce(
+      (total, { keyring }) => total + keyring.missing.length + (keyring.isRotationDue ? 1 : 0),
+      0,
+    )
   }
 
   #summary(open: OpenGroup): GroupSummary {

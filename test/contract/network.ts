@@ -227,6 +227,20 @@ export function networkContract(name: string, prepare: () => NetworkMaker): void
         expect([alice.gossip, bob.gossip, carol.gossip]).toEqual([['two'], ['one'], ['one', 'two']])
       })
 
+      test('the same under two topics reaches the listeners of each', async () => {
+        const [alice, bob, carol] = await peers(3)
+        for (const other of [bob, carol]) await link(alice, other)
+        for (const [topic, listener] of [
+          ['old', bob],
+          ['new', carol],
+        ] as const) {
+          await meet(topic, alice, listener)
+          await alice.until(() => alice.network.topicPeers(topic).includes(listener.network.self))
+        }
+        await Promise.all(['new', 'old'].map((topic) => alice.network.publish(topic, bytes('renewed'))))
+        for (const listener of [bob, carol]) await listener.until(() => listener.gossip.includes('renewed'))
+      })
+
       test('only what was accepted is forwarded', async () => {
         //  alice ── bob ── carol     alice and carol are not linked
         const [alice, bob, carol] = await peers(3)
