@@ -1,7 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fromHex, toHex } from '../../src-main/core/bytes.ts'
-import { contextIn, decodeEvent, encodeContext, encodeEvent, type EventFields } from '../../src-main/core/event.ts'
+import {
+  contextIn,
+  decodeEvent,
+  encodeContext,
+  encodeEvent,
+  type EventFields,
+} from '../../src-main/core/event.ts'
 import { MAX_BODY_SIZE_BYTES, MAX_DEPS, MAX_EVENT_SIZE_BYTES } from '../../src-main/core/limits.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 
