@@ -8,8 +8,18 @@ import { readScriptFile } from '../../scripts/membership-script.ts'
 import { makeFastCrypto } from '../../scripts/sim/fast-crypto.ts'
 import { ALL_FAULTS, type Fault } from '../../scripts/sim/faults.ts'
 import { play, type PlayOptions } from '../../scripts/sim/play.ts'
+import type { Person } from '../../scripts/sim/world.ts'
 import { Random } from '../../scripts/sim/random.ts'
+import { Engine } from '../../src-main/core/engine.ts'
+import { deviceTag, KIND, type Event } from '../../src-main/core/event.ts'
+import type { Entry } from '../../src-main/core/history.ts'
 import { Roster } from '../../src-main/core/members.ts'
+import { epochOf } from '../../src-main/core/secrets/derivations.ts'
+import { Seals } from '../../src-main/core/secrets/sealing.ts'
+import { sodiumCrypto } from '../../src-main/crypto/sodium.ts'
+import { eventRange } from '../../src-main/storage/keys.ts'
+import { openMemoryStorage } from '../../src-main/storage/memory.ts'
+import { epochsOf } from '../helpers/messengers.ts'
 
 const SCRIPT = join(import.meta.dirname, '../../scripts/demo/sample.membership.txt')
 const SEEDS = process.env['TAPRI_SEED']
@@ -50,6 +60,37 @@ test.each(SEEDS)('seed %i: whoever is left agrees on who that is, and on what wa
   expect(result.members.length).toBeGreaterThan(1)
   if (seed % 2 === 1) expect(result.done).toBeGreaterThan(2 * result.notDone.length)
   expect(world.people.some(({ isDefiant }) => isDefiant)).toBe(true)
+})
+
+test.each([1, 3, 5, 7])('seed %i: whoever is out can open nothing of those who knew it', async (seed) => {
+  const { world, result } = await playOne(seed, { crypto: sodiumCrypto })
+  const { group, people } = world
+  const member = people[result.members[0]!]!
+  const tagOf = ({ key }: Person) => deviceTag(key.publicKey, sodiumCrypto.sha256)
+  const engine = new Engine({ ...sodiumCrypto, group, self: tagOf(member), sign: () => new Uint8Array(64) })
+  const messages: { event: Event; entry: Entry }[] = []
+  for await (const [, bytes] of openMemoryStorage(member.disk).range(eventRange(group))) {
+    const restored = engine.restore(bytes)
+    if ('entry' in restored && restored.event.kind === KIND.message) messages.push(restored)
+  }
+  let tried = 0
+  for (const [index, person] of people.entries()) {
+    const tag = tagOf(person)
+    const removal = engine.roster.removalOf(tag)
+    if (result.members.includes(index) || removal === undefined) continue
+    // Every secret that it ever had.
+    const epochs = await epochsOf(openMemoryStorage(person.disk), group)
+    const seals = new Seals({ group, self: tag, epochs, primitives: sodiumCrypto })
+    for (const { event, entry } of messages) {
+      const { heads } = entry.seen!
+      const knew = heads.some((head) => head === removal || engine.roster.isBefore(removal, head))
+      if (!knew || event.tag === tag) continue
+      tried++
+      for (const { founder } of epochs.all)
+        expect(seals.open(event, epochOf(founder))).not.toHaveProperty('plaintext')
+    }
+  }
+  expect(tried).toBeGreaterThan(0)
 })
 
 test('with every fault there is, hostile members among them, they agree as well', async () => {
