@@ -2,6 +2,8 @@
  * How long does a newcomer take to catch up? PEERS peers in a process of their own have a group of EVENTS events by several
  * authors; this process joins over real libp2p on loopback, with everything verified and written to LevelDB; then it
  * closes and opens its folder again, up to the last screen.
+ *
+ * opening: what decrypting all bodies once costs of that, done again by itself, as a share of the rest.
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,6 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { toHex } from '../src-main/core/bytes.ts'
+import { decodeEvent, type Event } from '../src-main/core/event.ts'
 import { identityOf } from '../src-main/crypto/identity.ts'
 import { openKeystore } from '../src-main/crypto/keystore.ts'
 import { sodiumCrypto } from '../src-main/crypto/sodium.ts'
@@ -19,7 +22,8 @@ import { createMemoryNetwork, MemoryHub } from '../src-main/network/memory.ts'
 import { openLevelStorage } from '../src-main/storage/level.ts'
 import { sealedStorage } from '../src-main/messenger/sealed-store.ts'
 import { openMemoryStorage } from '../src-main/storage/memory.ts'
-import { until } from '../test/helpers/messengers.ts'
+import { eventRange } from '../src-main/storage/keys.ts'
+import { epochsOf, openingWith, until } from '../test/helpers/messengers.ts'
 
 const EVENTS = Number(process.argv[2] ?? 10_000)
 const PEERS = Number(process.argv[3] ?? 1)
@@ -110,13 +114,19 @@ async function measure(folder: string): Promise<void> {
   await messenger.commands.getTimeline({ group, limit: 50 })
   const coldOpenMs = performance.now() - openMs
   await messenger.close()
+  const openingSeconds = await openAll(options.dataFolder, group)
+  const cpuSeconds = (user + system) / 1e6
   console.log(
     JSON.stringify({
       question: 'how long does a newcomer take to catch up, and to open again?',
       events: EVENTS,
       peers: PEERS,
       authors: AUTHORS,
-      cpuSeconds: Math.round((user + system) / 1e4) / 100,
+      cpuSeconds: Math.round(cpuSeconds * 100) / 100,
+      opening: {
+        cpuSeconds: Math.round(openingSeconds * 100) / 100,
+        share: Math.round((1000 * openingSeconds) / (cpuSeconds - openingSeconds)) / 1000,
+      },
       wallMs: Math.round(wallMs),
       longestPauseMs: Math.round(loop.max / 1e6),
       mostPending,
@@ -127,6 +137,24 @@ async function measure(folder: string): Promise<void> {
       peakMiB: Math.round(process.resourceUsage().maxRSS / 1024),
     }),
   )
+}
+
+/** CPU seconds that it takes to decrypt the body of every event of a log once. */
+async function openAll(dataFolder: string, group: string): Promise<number> {
+  const keystore = await openKeystore(dataFolder, sodiumCrypto)
+  const disk = await openLevelStorage(join(dataFolder, 'store'))
+  const storage = sealedStorage(disk, keystore.secrets.storeKey, sodiumCrypto)
+  const { open } = openingWith(group, await epochsOf(storage, group))
+  const events: Event[] = []
+  for await (const [, bytes] of storage.range(eventRange(group))) {
+    const decoded = decodeEvent(bytes, group, sodiumCrypto.sha256)
+    if ('event' in decoded && decoded.event.epoch) events.push(decoded.event)
+  }
+  await storage.close()
+  const before = process.cpuUsage()
+  for (const event of events) open(event)
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1e6
 }
 
 if (process.send) await serve(process.argv[4]!)
