@@ -122,7 +122,10 @@ export interface GroupSettings {
 /** Somebody changed the same thing at the same time: one of these is shown until somebody chooses. */
 export interface SettingConflict {
   field: keyof GroupSettings
-  /** In timeline order; the last one is shown. Of a picture its id, of a time its ms. */
+  /**
+   * In timeline order; the last one is shown. Of a picture its id, of a time its ms. by: the name of a person, or the
+   * DeviceTag where all of it is one person's.
+   */
   values: { value: string; by: string }[]
 }
 
@@ -291,6 +294,8 @@ export interface Identity {
   user: UserId
   name: string
   picture?: PictureId | undefined
+  /** Name and picture, where this person's devices said different things at the same time, in any group. */
+  conflicts: SettingConflict[]
   /** The recovery phrase was shown, and typed back. */
   isPhraseConfirmed: boolean
   /** 12 words that nobody else has. */

@@ -4,7 +4,17 @@
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { AppState, Commands, GroupId, GroupSummary, JoinProblem, UpdateName } from '../api/contract.ts'
+import { isDeepStrictEqual } from 'node:util'
+import type {
+  AppState,
+  Commands,
+  GroupId,
+  GroupSummary,
+  Identity,
+  JoinProblem,
+  SettingConflict,
+  UpdateName,
+} from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
 import type { Diagnostics, OperatorCommands } from '../api/operator.ts'
 import { decodeBatch, encodeBatch } from '../core/batch.ts'
@@ -52,6 +62,7 @@ import { isRetired, openDeviceKey, openStoreOf, retire } from './own-device.ts'
 import { ReferenceClock } from './reference-clock.ts'
 import { NOT_KEPT, personal, type KeyProtection } from './personal.ts'
 import { Secrecy } from './secrecy.ts'
+import { mergeConflicts } from './particulars.ts'
 import { pictureBytes, Self } from './self.ts'
 import { Syncing } from './syncing.ts'
 import { inTime, systemTime, type Time } from './time.ts'
@@ -168,6 +179,8 @@ export class Messenger {
   readonly #syncing: Syncing
   readonly #counters = new Counters()
   readonly #clock: ReferenceClock
+  /** Of the own profile. */
+  #toldConflicts: SettingConflict[] = []
   readonly #listeners = new Set<(name: UpdateName, argument: unknown) => void>()
   /** Handed over while no window was open. */
   #link: string | undefined
@@ -337,6 +350,7 @@ export class Messenger {
         person: this.#person,
         groups: this.#groups,
         protection: this.#protection,
+        identity: () => this.#identity,
         announce: (change) => this.#announceSelf(change),
         tell: (name, argument) => this.#tell(name, argument),
         peopleChanged: (open) => this.#peopleChanged(open),
@@ -422,7 +436,7 @@ export class Messenger {
       link,
       device: this.#self,
       name: this.#person.name,
-      identity: this.#person.identity,
+      identity: this.#identity,
       blocked: this.#person.marked('blocked'),
       groups: [...this.#groups.values()].map((open) => this.#summary(open)),
       addresses: this.#parts.network.addresses(),
@@ -431,6 +445,26 @@ export class Messenger {
       protection: this.#protection.kind,
       hasKeychain: this.#protection.hasKeychain,
     }
+  }
+
+  get #identity(): Identity {
+    return { ...this.#person.identity, conflicts: this.#ownConflicts() }
+  }
+
+  /** Over all groups in which they can be settled; what several groups hold is told once. */
+  #ownConflicts(): SettingConflict[] {
+    const found = [...this.#groups.values()]
+      .filter(({ group, log }) => group.joined && !log.opening)
+      .flatMap(({ log }) => log.particulars.profileConflicts(this.#person.user, (tag) => tag))
+    return mergeConflicts(found)
+  }
+
+  /** Tells windows when a conflict of the own profile came or went. */
+  #noteOwnConflicts(): void {
+    const conflicts = this.#ownConflicts()
+    if (isDeepStrictEqual(conflicts, this.#toldConflicts)) return
+    this.#toldConflicts = conflicts
+    this.#tell('identityChanged', this.#identity)
   }
 
   /** The first event of a group: its id is the group's id, and it makes this device's person the owner. */
@@ -529,6 +563,7 @@ export class Messenger {
       await remove()
     }
     this.#tell('groupDeleted', { group: id })
+    this.#noteOwnConflicts()
   }
 
   #addresses(): string[] {
@@ -658,6 +693,7 @@ export class Messenger {
     if (await this.#enter(open)) this.#introduceSoon(open)
     for (const topic of open.keyring.topics) network.join(topic)
     this.#secrecy.rotateWhenDue(open)
+    this.#noteOwnConflicts()
     this.#changed(open)
   }
 
@@ -901,6 +937,7 @@ export class Messenger {
     if (!open || open.log.opening) return
     if (isRenamed) this.#tell('timelineChanged', { group: id })
     this.#peopleChanged(open)
+    this.#noteOwnConflicts()
     this.#secrecy.wake(open)
     this.#secrecy.rotateWhenDue(open)
     void this.#secrecy.ask(open)

@@ -104,18 +104,22 @@ export class Particulars {
     }
   }
 
-  /** Fields of the group that several people wrote at the same time, who has not been settled since. */
+  /** Fields of the group that several people wrote at the same time, and nobody has settled since. */
   conflicts(nameOf: (device: DeviceTag) => string): SettingConflict[] {
-    return FIELDS.flatMap((field) => {
-      const written = [...(this.#ofGroup.get(field) ?? [])]
-      const values = written
-        .sort(([, a], [, b]) => (a.key < b.key ? -1 : 1))
-        .map(([tag, { value }]) => ({
-          value: typeof value === 'object' ? value.id : String(value ?? ''),
-          by: nameOf(tag),
-        }))
-      return new Set(values.map(({ value }) => value)).size > 1 ? [{ field, values }] : []
-    })
+    return conflictsIn(this.#ofGroup, nameOf)
+  }
+
+  /** The same of what a person wrote of themselves, on several devices. */
+  profileConflicts(user: UserTag, nameOf: (device: DeviceTag) => string): SettingConflict[] {
+    return conflictsIn(this.#ofPeople.get(user), nameOf)
+  }
+
+  /** A picture that is shown, or that somebody may still choose. */
+  picture(id: PictureId): Picture | undefined {
+    for (const fields of [this.#ofGroup, ...this.#ofPeople.values()])
+      for (const value of register.value(fields.get('picture') ?? register.empty()))
+        if (typeof value === 'object' && value.id === id) return value
+    return undefined
   }
 
   #fold(entry: Entry, values: ReadonlyMap<Field, Value>): void {
@@ -148,4 +152,28 @@ export class Particulars {
 function last(fields: Fields | undefined, field: Field): Value {
   const state = fields?.get(field)
   return state && register.value(state).at(-1)
+}
+
+/** Each field once, each value of a device once, in the order in which they are found. */
+export function mergeConflicts(conflicts: readonly SettingConflict[]): SettingConflict[] {
+  const fields = new Map<Field, SettingConflict['values']>()
+  for (const { field, values } of conflicts) {
+    const known = fields.get(field) ?? []
+    const fresh = values.filter(({ value, by }) => !known.some((one) => one.value === value && one.by === by))
+    fields.set(field, [...known, ...fresh])
+  }
+  return [...fields].map(([field, values]) => ({ field, values }))
+}
+
+function conflictsIn(fields: Fields | undefined, nameOf: (device: DeviceTag) => string): SettingConflict[] {
+  return FIELDS.flatMap((field) => {
+    const written = [...(fields?.get(field) ?? [])]
+    const values = written
+      .sort(([, a], [, b]) => (a.key < b.key ? -1 : 1))
+      .map(([tag, { value }]) => ({
+        value: typeof value === 'object' ? value.id : String(value ?? ''),
+        by: nameOf(tag),
+      }))
+    return new Set(values.map(({ value }) => value)).size > 1 ? [{ field, values }] : []
+  })
 }

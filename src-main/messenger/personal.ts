@@ -1,5 +1,5 @@
 /** The commands about this person: who they are, whom they trust, and how their keys are kept. */
-import type { Commands, GroupId, Protection, UpdateName } from '../api/contract.ts'
+import type { Commands, GroupId, Identity, Protection, UpdateName } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
 import { decodeProfile, decodeSettings } from './content.ts'
 import type { OpenGroup } from './open-group.ts'
@@ -25,6 +25,7 @@ export interface PersonalParts {
   person: Self
   groups: ReadonlyMap<GroupId, OpenGroup>
   protection: KeyProtection
+  identity(): Identity
   /** Tells every group. */
   announce(change: { name: string } | { picture: Uint8Array }): Promise<void>
   tell(name: UpdateName, argument: unknown): void
@@ -50,8 +51,8 @@ type Personal = Pick<
 >
 
 export function personal(parts: PersonalParts): Personal {
-  const { person, groups, protection, announce, tell, peopleChanged } = parts
-  const changed = () => tell('identityChanged', person.identity)
+  const { person, groups, protection, identity, announce, tell, peopleChanged } = parts
+  const changed = () => tell('identityChanged', identity())
 
   const demandFresh = () => {
     if (groups.size > 0)
@@ -84,13 +85,14 @@ export function personal(parts: PersonalParts): Personal {
 
     getPicture: async ({ picture: id }) => {
       if (person.picture && person.identity.picture === id) return { data: pictureUrl(person.picture) }
-      for (const { log } of groups.values())
-        for (const { picture } of [log.settings, ...log.people.values()]) {
-          if (picture?.id !== id) continue
-          const content = log.contentOf(await log.read(picture.n))
-          const bytes = (decodeProfile(content) ?? decodeSettings(content))?.picture
-          if (bytes) return { data: pictureUrl(bytes) }
-        }
+      for (const { log } of groups.values()) {
+        const shown = [log.settings, ...log.people.values()].find(({ picture }) => picture?.id === id)
+        const picture = shown?.picture ?? log.particulars.picture(id)
+        if (!picture) continue
+        const content = log.contentOf(await log.read(picture.n))
+        const bytes = (decodeProfile(content) ?? decodeSettings(content))?.picture
+        if (bytes) return { data: pictureUrl(bytes) }
+      }
       throw new AppError('UNKNOWN_PICTURE', 'That picture is not here.')
     },
 
@@ -105,7 +107,7 @@ export function personal(parts: PersonalParts): Personal {
       demandFresh()
       await person.restore(phrase)
       changed()
-      return person.identity
+      return identity()
     },
 
     exportIdentity: async ({ passphrase }) => ({ text: await person.export(passphrase) }),
@@ -114,7 +116,7 @@ export function personal(parts: PersonalParts): Personal {
       demandFresh()
       await person.import(text, passphrase)
       changed()
-      return person.identity
+      return identity()
     },
 
     getFingerprint: async ({ user }) => {

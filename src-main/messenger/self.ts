@@ -73,7 +73,8 @@ export class Self {
     return this.#credentials
   }
 
-  get identity(): Identity {
+  /** Without what groups know of it. */
+  get identity(): Omit<Identity, 'conflicts'> {
     const { sha256 } = this.#parts.crypto
     return {
       user: this.user,

@@ -36,6 +36,7 @@ const NOTHING_READ = { unread: 0, readN: 0 }
 const NOBODY: Identity = {
   user: '',
   name: '',
+  conflicts: [],
   isPhraseConfirmed: true,
   fingerprint: [],
   fingerprintCode: '',

@@ -557,6 +557,70 @@ test('the profile: name, picture, fingerprint, export and devices', async () => 
   }
 })
 
+test('what was changed on two devices at the same time is chosen from, by keyboard too', async () => {
+  const fake = office(60)
+  const [here, red, green] = [ALICE, '0'.repeat(31) + 'b', '0'.repeat(31) + 'c']
+  const phone = '5eedf00d0000000b'
+  fake.pictures.set(red, RED)
+  fake.pictures.set(green, GREEN)
+  const window = await open(fake)
+  const { page } = window
+  for (const look of LOOKS) {
+    const suffix = `${look.theme}-${look.language}`
+    fake.identify({
+      name: 'Alice Rao',
+      picture: red,
+      conflicts: [
+        {
+          field: 'name',
+          values: [
+            { value: 'Alice Rao', by: here },
+            { value: 'Alice Rao, on leave until the second week of December', by: phone },
+          ],
+        },
+        {
+          field: 'picture',
+          values: [
+            { value: green, by: phone },
+            { value: '', by: '7ab1e7000000000c' },
+            { value: red, by: here },
+          ],
+        },
+      ],
+    })
+    await window.size(WIDE)
+    await window.look(look)
+    await window.see('profile-conflict-mark').waitFor()
+    await window.keep(`profile-conflict-mark-${suffix}`)
+    await window.see('profile-button').click()
+    await expect.poll(() => window.see('setting-conflict').count()).toBe(2)
+    await page.locator('[data-testid=conflict-choose] [data-picture=true]').nth(1).waitFor()
+    await window.keep(`profile-conflict-${suffix}`)
+    await window.size(NARROW)
+    await window.keep(`profile-conflict-narrow-${suffix}`)
+    // From the field that has the focus back to the last choice, and from there to the one before.
+    const focused = () => page.evaluate(() => (document.activeElement as HTMLElement).dataset['value'])
+    const backTo = async (value: string) => {
+      for (let steps = 0; (await focused()) !== value && steps < 9; steps++)
+        await page.keyboard.press('Shift+Tab')
+      expect(await focused()).toBe(value)
+    }
+    await backTo(green)
+    await page.keyboard.press('Enter')
+    await expect.poll(() => window.see('setting-conflict').count()).toBe(1)
+    const sent = fake.calls.findLast(({ command }) => command === 'setPicture')
+    expect(sent?.args).toEqual({ picture: GREEN })
+    await window.see('conflict-choose').last().click()
+    await window.see('setting-conflict').waitFor({ state: 'detached' })
+    const chosen = 'Alice Rao, on leave until the second week of December'
+    expect(fake.identity).toMatchObject({ name: chosen, conflicts: [] })
+    expect(await window.see('name-input').inputValue()).toBe(chosen)
+    await window.see('profile-saved').and(page.locator('[data-saved=true]')).waitFor()
+    await page.keyboard.press('Escape')
+    await window.see('profile-conflict-mark').waitFor({ state: 'detached' })
+  }
+})
+
 test('people by role, what one may do with each, and whoever is out', async () => {
   const fake = office(60)
   const picture = '0'.repeat(31) + 'a'

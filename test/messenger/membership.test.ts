@@ -1,7 +1,7 @@
 /** Who gets into a group and out of it, with real messengers on a memory network. */
 import { setImmediate } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { Commands, GroupId, RoleName } from '../../src-main/api/contract.ts'
+import type { Commands, GroupId, Identity, RoleName } from '../../src-main/api/contract.ts'
 import type { ErrorCode } from '../../src-main/api/errors.ts'
 import { encodeBatch } from '../../src-main/core/batch.ts'
 import {
@@ -546,6 +546,61 @@ describe('names, pictures and settings', () => {
     for (const device of [alice, bob])
       expect(await device.until(({ name }) => name === 'three')).toMatchObject({ conflicts: [] })
     expect((await alice.group()).picture).toBe((await bob.group()).picture)
+  })
+
+  test('of one person, changed on two devices at the same time, are theirs to choose from', async () => {
+    const { devices, clocks, invite, newcomer } = await makeOffice('alice', 'bob')
+    const [alice, bob] = devices as [Device, Device]
+    const phone = await newcomer('alice', identityOf(alice.identity.entropy, crypto))
+    await phone.commands.joinGroup({ invite })
+    await phone.until(({ joined, people }) => joined && people === 2)
+    await alice.until(async () => (await alice.people()).some(({ devices: own }) => own.length === 2))
+    const second = await phone.commands.createGroup({ name: 'second' })
+    const { invite: toSecond } = await phone.commands.createInvite({ group: second.id })
+    await alice.commands.joinGroup({ invite: toSecond })
+    await eventually(async () =>
+      (await alice.commands.getState()).groups.every(({ joined, people }) => joined && people > 0),
+    )
+    const both = [alice, phone]
+    const conflictsOf = async ({ commands }: Device) => (await commands.getState()).identity.conflicts
+    const told: number[] = []
+    phone.messenger.onUpdate((name, identity) => {
+      if (name === 'identityChanged') told.push((identity as Identity).conflicts.length)
+    })
+
+    for (const { messenger } of both) await messenger.operator.setReachable({ peers: [] })
+    await alice.commands.setName({ name: 'Alice' })
+    await alice.commands.setPicture({ picture: PICTURE })
+    clocks.nowMs += 1_000
+    await phone.commands.setName({ name: 'Alicia' })
+    await phone.commands.setPicture({})
+    for (const { messenger } of both) await messenger.operator.setReachable({ peers: 'all' })
+    for (const device of both) await eventually(async () => (await conflictsOf(device)).length === 2)
+    const [name, picture] = await conflictsOf(phone)
+    const tags = both.map(({ key }) => deviceTag(key.publicKey, crypto.sha256))
+    expect(await conflictsOf(alice)).toEqual([name, picture])
+    expect([name!.field, picture!.field]).toEqual(['name', 'picture'])
+    expect(name!.values).toEqual([
+      { value: 'Alice', by: tags[0] },
+      { value: 'Alicia', by: tags[1] },
+    ])
+    // The one that is not shown can be looked at, and chosen.
+    const { data } = await phone.commands.getPicture({ picture: picture!.values[0]!.value })
+    expect(data).toBe(PICTURE)
+    expect(await conflictsOf(bob)).toEqual([])
+
+    await phone.commands.setName({ name: 'Alice' })
+    for (const device of both)
+      await eventually(async () => (await conflictsOf(device)).every(({ field }) => field !== 'name'))
+    await phone.commands.setPicture({ picture: data })
+    for (const device of both) await eventually(async () => (await conflictsOf(device)).length === 0)
+    for (const device of [...both, bob])
+      await device.until(async () => {
+        const own = (await device.people()).find(({ user }) => user === alice.user)
+        return own?.name === 'Alice' && own.picture === picture!.values[0]!.value
+      })
+    expect(Math.max(...told)).toBe(2)
+    expect(told.at(-1)).toBe(0)
   })
 })
 

@@ -10,7 +10,7 @@ import {
   encodeSettings,
   type SettingsContent,
 } from '../../src-main/messenger/content.ts'
-import { Particulars } from '../../src-main/messenger/particulars.ts'
+import { mergeConflicts, Particulars } from '../../src-main/messenger/particulars.ts'
 import { makeWorld, START_MS, type Person } from '../helpers/people.ts'
 
 const PNG = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)
@@ -129,6 +129,25 @@ test('a person is what their own devices say, and a picture can be taken away', 
   deliver(carol, write(bob, KIND.profile, encodeProfile({ picture: new Uint8Array(0) })))
   expect(profile.profile(bob.user)).toEqual({ name: 'Bob', picture: undefined })
   expect(profile.profile(alice.user).name).toBeUndefined()
+})
+
+test('conflicts of several groups are one for each field, with each value of a device once', () => {
+  const [one, two, three] = [
+    { value: 'one', by: 'a' },
+    { value: 'two', by: 'b' },
+    { value: 'one', by: 'c' },
+  ] as const
+  expect(
+    mergeConflicts([
+      { field: 'name', values: [one, two] },
+      { field: 'picture', values: [two, one] },
+      { field: 'name', values: [one, three, two] },
+    ]),
+  ).toEqual([
+    { field: 'name', values: [one, two, three] },
+    { field: 'picture', values: [two, one] },
+  ])
+  expect(mergeConflicts([])).toEqual([])
 })
 
 test('what is no profile and no settings says nothing', () => {

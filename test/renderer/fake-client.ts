@@ -267,6 +267,7 @@ export class FakeMessenger implements Client {
   identity: Identity = {
     user: userOf(ALICE),
     name: 'Alice Rao',
+    conflicts: [],
     isPhraseConfirmed: true,
     fingerprint: FINGERPRINT,
     fingerprintCode: 'tapri-fingerprint:' + '5c'.repeat(32),
@@ -325,9 +326,14 @@ export class FakeMessenger implements Client {
         const without = this.hasKeychain ? 'system' : 'none'
         this.protection = args.passphrase === undefined ? without : 'passphrase'
       }),
-    setName: (args) => this.#answer('setName', args, () => void this.identify({ name: args.name })),
+    setName: (args) =>
+      this.#answer('setName', args, () => {
+        this.identify({ name: args.name, conflicts: this.#conflictsBut('name') })
+      }),
     setPicture: (args) =>
-      this.#answer('setPicture', args, () => void this.identify({ picture: this.#keep(args.picture) })),
+      this.#answer('setPicture', args, () => {
+        this.identify({ picture: this.#keep(args.picture), conflicts: this.#conflictsBut('picture') })
+      }),
     getPicture: (args) =>
       this.#answer('getPicture', args, () => {
         const data = this.pictures.get(args.picture)
@@ -587,6 +593,10 @@ export class FakeMessenger implements Client {
     this.identity = { ...this.identity, ...parts }
     this.#listener?.identityChanged(this.identity)
     return this.identity
+  }
+
+  #conflictsBut(settled: 'name' | 'picture'): Identity['conflicts'] {
+    return this.identity.conflicts.filter(({ field }) => field !== settled)
   }
 
   changePerson(user: string, parts: Partial<Person>): void {
