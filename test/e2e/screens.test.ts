@@ -1183,8 +1183,12 @@ test('a long history from before joining is one row, which leads up only when it
     await window.openGroup('Newcomers')
     await window.see('message').last().waitFor()
     await page.getByRole('log').hover()
-    await page.mouse.wheel(0, -10_000)
-    await run.waitFor()
+    // A wheel may turn before the list is there.
+    const upToRun = async () => {
+      await page.mouse.wheel(0, -10_000)
+      return run.isVisible()
+    }
+    await expect.poll(upToRun).toBe(true)
     await window.keep(`locked-history-${look.theme}-${look.language}`)
     expect(await count()).toBe('29')
     const before = pages()
@@ -1206,7 +1210,11 @@ test('a long history from before joining is one row, which leads up only when it
     message(600, { own: false, text: 'As I said.', replyTo: quoteOf(timeline[400]!) }),
   ])
   await page.getByRole('log').hover()
-  await page.mouse.wheel(0, 20_000)
+  const downToQuote = async () => {
+    await page.mouse.wheel(0, 20_000)
+    return window.see('quote').last().isVisible()
+  }
+  await expect.poll(downToQuote).toBe(true)
   await window.see('quote').last().click()
   await expect.poll(() => run.isVisible()).toBe(true)
 })
