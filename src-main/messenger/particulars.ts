@@ -46,6 +46,8 @@ export class Particulars {
   readonly #noted = new Map<Entry, Map<Field, Value>>()
   #ofPeople = new Map<UserTag, Fields>()
   #ofGroup: Fields = new Map()
+  /** What #ofGroup says; asked for with every event that is read. */
+  #settings: Settings | undefined
 
   constructor(engine: Engine) {
     this.#engine = engine
@@ -74,6 +76,7 @@ export class Particulars {
   foldAgain(): void {
     this.#ofPeople = new Map()
     this.#ofGroup = new Map()
+    this.#settings = undefined
     const noted = [...this.#noted].sort(([a], [b]) => a.n - b.n)
     for (const [entry, values] of noted) this.#fold(entry, values)
   }
@@ -93,6 +96,11 @@ export class Particulars {
   }
 
   get settings(): Settings {
+    this.#settings ??= this.#readSettings()
+    return this.#settings
+  }
+
+  #readSettings(): Settings {
     const fields = this.#ofGroup
     const name = last(fields, 'name') as string | undefined
     return {
@@ -127,6 +135,7 @@ export class Particulars {
     if (!history.forks.isVisible(entry)) return
     const fields = entry.kind === KIND.settings ? this.#ofGroup : this.#fieldsOf(entry)
     if (!fields || (entry.kind === KIND.settings && (roster.roleIn(entry) ?? -1) < ROLE.admin)) return
+    if (entry.kind === KIND.settings) this.#settings = undefined
     for (const [field, value] of values) {
       let state = fields.get(field)
       if (!state) fields.set(field, (state = register.empty()))
