@@ -116,7 +116,7 @@ export const MAX_PASSWORD_MEMORY_KIB = 1024 * 1024
 export const MAX_EXPORT_SIZE_BYTES = 1024
 export const MAX_EXPORTED_NAME_SIZE_BYTES = 256
 
-/** Devices that one rotate event brings a secret: 88 bytes each, so that it fits into a body. More need further events. */
+/** Devices that a rotate event brings a secret: 88 bytes each, so that it fits into a body. More of them ask for it. */
 export const MAX_SHARES = 512
 /** Secrets in one frame from a member to a newcomer. */
 export const MAX_SECRETS_PER_FRAME = 64

@@ -67,18 +67,17 @@ export class Keyring {
     return this.epochs.all
   }
 
-  /** Takes note of a delivered event that begins or continues an epoch. True when it brings a secret. */
+  /** Takes note of a delivered event that begins an epoch. True when it brings a secret. */
   note(event: Event): boolean {
     const { group, crypto, device, key } = this.#parts
     const { id: founder, hlc, kind, body } = event
     if (kind === KIND.create) return this.#begin({ founder, hlc, commitment: createCommitmentOf(body) })
     const rotation = kind === KIND.rotate ? decodeRotation(body) : undefined
     if (!rotation) return false
-    const { continues, commitment } = rotation
-    const isEarly = continues === undefined && this.#begin({ founder, hlc, commitment })
+    const isEarly = this.#begin({ founder, hlc, commitment: rotation.commitment })
     const opened = openShare(rotation, group, device, key, crypto)
     if (!('secret' in opened)) return isEarly
-    return this.take([{ epoch: continues ?? epochOf(founder), secret: opened.secret }]) || isEarly
+    return this.take([{ epoch: epochOf(founder), secret: opened.secret }]) || isEarly
   }
 
   /** Secrets that somebody handed over. True when one of them is new, and what was committed to. */
@@ -170,19 +169,12 @@ export class Keyring {
       .map((one) => this.#topicOf(one))
   }
 
-  /** Bodies of the events that give every device of the group a fresh secret; the first of them begins the epoch. */
-  rotate(): (founder?: string) => Uint8Array | undefined {
+  /** The body of an event that gives devices of the group a fresh secret: those that entered last, as many as it holds. */
+  rotate(): Uint8Array {
     const { group, crypto } = this.#parts
     const roster = this.#parts.roster()
-    const secret = crypto.randomBytes(32)
-    const recipients = [...roster.devices()].filter(({ tag }) => roster.isActive(tag))
-    let at = 0
-    return (founder) => {
-      if (at >= recipients.length) return undefined
-      const some = recipients.slice(at, at + MAX_SHARES)
-      at += some.length
-      return encodeRotation(group, some, secret, crypto, founder && epochOf(founder))
-    }
+    const active = [...roster.devices()].filter(({ tag }) => roster.isActive(tag))
+    return encodeRotation(group, active.slice(-MAX_SHARES), crypto.randomBytes(32), crypto)
   }
 
   /** True when a secret was here before. */

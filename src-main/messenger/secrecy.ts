@@ -64,12 +64,9 @@ export class Secrecy {
     log.readAgain().then(() => this.#keep(open), this.#parts.onFailure)
   }
 
-  /** Gives every device of the group a fresh secret. */
+  /** Gives the devices of the group a fresh secret; whoever gets no share of it asks. */
   async rotate(open: OpenGroup): Promise<void> {
-    const next = open.keyring.rotate()
-    let founder: string | undefined
-    for (let body = next(); body; body = next(founder))
-      founder ??= (await this.#parts.append(open, KIND.rotate, body)).event.id
+    await this.#parts.append(open, KIND.rotate, open.keyring.rotate())
   }
 
   /** Sees to a rotation that is due, a little later: somebody else may come first. */

@@ -1,23 +1,23 @@
 /**
  * The body of a rotate event (kind 0x48), which begins an epoch: a fresh secret, sealed to each device that shall have it.
  *
- *   commitment 32 | 0, or 1 and the epoch 8 that it continues | count | per device: tag 8, sealed box 80
+ *   commitment 32 | form 1, which is 0 | count | per device: tag 8, sealed box 80
  *
  * Devices are sorted by tag. The box is for the X25519 form of the device's Ed25519 key.
  *
  * 1. All who open a share of an epoch have the same secret: it must fit the commitment. Without that, whoever rotates could
  *    divide a group into those who read one thing and those who read another.
- * 2. More than MAX_SHARES devices need more than one event. The others continue the epoch of the first: same commitment,
- *    further shares, no new epoch. They add nothing that the first did not commit to, so anybody may write them.
- * 3. Whoever has no share (joined meanwhile, or was forgotten) gets the secret from any member, as a frame (epochs.ts), and
- *    checks it against the commitment likewise.
+ * 2. Whoever has no share gets the secret from any member, as a frame (epochs.ts), and checks it against the commitment
+ *    likewise: who joined meanwhile, and in a group of more than MAX_SHARES devices the rest of them. Events that reach
+ *    everybody would cost each device 88 bytes for each other one, online or not.
  */
 import type { DeviceTag, GroupId } from '../../api/contract.ts'
 import { equalBytes, Reader, Writer } from '../bytes.ts'
 import { MAX_SHARES } from '../limits.ts'
-import { commitmentTo, epochSecret, SECRET_SIZE, type EpochId, type LastingPart } from './derivations.ts'
+import { commitmentTo, epochSecret, SECRET_SIZE, type LastingPart } from './derivations.ts'
 import type { Primitives, SigningKeys } from './primitives.ts'
 
+const FORM = 0
 const BOX_SIZE = 80
 
 /** A device that shall have the secret. */
@@ -29,8 +29,6 @@ export interface Recipient {
 
 export interface Rotation {
   commitment: Uint8Array
-  /** undefined: it begins an epoch of its own. */
-  continues: EpochId | undefined
   /** Sorted by tag. */
   shares: readonly Share[]
 }
@@ -42,14 +40,13 @@ export interface Share {
 
 /**
  * The body that brings a secret to these devices; one whose key is no key is left out. TypeError when there are more than
- * MAX_SHARES, or two of one tag. continues: the epoch that another event began with the same secret.
+ * MAX_SHARES, or two of one tag.
  */
 export function encodeRotation(
   group: GroupId,
   recipients: readonly Recipient[],
   secret: Uint8Array,
   primitives: Primitives,
-  continues?: EpochId,
 ): Uint8Array {
   const commitment = commitmentTo(epochSecret(secret, primitives), group, primitives)
   if (recipients.length > MAX_SHARES) throw new TypeError(`a rotation reaches at most ${MAX_SHARES} devices`)
@@ -61,9 +58,7 @@ export function encodeRotation(
     .filter((share): share is Share => share.box !== undefined)
   const writer = new Writer(64 + shares.length * (8 + BOX_SIZE))
   writer.bytes(commitment)
-  if (continues === undefined) writer.byte(0)
-  else writer.byte(1).hex(continues)
-  writer.varint(shares.length)
+  writer.byte(FORM).varint(shares.length)
   for (const { tag, box } of shares) writer.hex(tag).bytes(box)
   return writer.finish()
 }
@@ -72,13 +67,12 @@ export function encodeRotation(
 export function decodeRotation(body: Uint8Array): Rotation | undefined {
   const reader = new Reader(body)
   const commitment = reader.bytes(32)
-  const isContinued = reader.byte()
-  const continues = isContinued === 1 ? reader.hex(8) : undefined
+  const form = reader.byte()
   const shares: Share[] = []
   for (let count = reader.varint(MAX_SHARES); count > 0 && !reader.failed; count--)
     shares.push({ tag: reader.hex(8), box: reader.bytes(BOX_SIZE) })
   const isSorted = shares.every(({ tag }, i) => i === 0 || shares[i - 1]!.tag < tag)
-  return reader.isDone() && isContinued <= 1 && isSorted ? { commitment, continues, shares } : undefined
+  return reader.isDone() && form === FORM && isSorted ? { commitment, shares } : undefined
 }
 
 /**
