@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MEMBERSHIP_PLANTS } from './membership.ts'
+import { SECRECY_PLANTS } from './secrecy.ts'
 
 export interface Plant {
   /** What is then wrong. */
@@ -19,6 +20,7 @@ const DIFFERENCE = 'src-main/core/difference.ts'
 
 export const PLANTS: readonly Plant[] = [
   ...MEMBERSHIP_PLANTS,
+  ...SECRECY_PLANTS,
   {
     name: 'nobody waits for what an event cites',
     file: CITATIONS,
