@@ -12,6 +12,11 @@ import type { Network } from '../../src-main/network/network.ts'
 import { openMemoryStorage, type MemoryDisk } from '../../src-main/storage/memory.ts'
 import { until } from './messengers.ts'
 
+/** Those that are due wait for seconds, those that nothing urges for minutes. */
+function isRotation(delayMs: number): boolean {
+  return (delayMs >= 1_000 && delayMs <= 8_000) || delayMs >= 60_000
+}
+
 /** The clocks of everybody, in the test's hand; nobody waits long for a rotation or a look at somebody else's clock. */
 export class Clocks {
   nowMs = Date.UTC(2026, 0, 1)
@@ -20,7 +25,7 @@ export class Clocks {
     ...systemTime,
     nowMs: () => this.nowMs,
     monotonicMs: () => performance.now() + this.aheadMs,
-    after: (delayMs, task) => systemTime.after(delayMs >= 1_000 && delayMs <= 8_000 ? 5 : delayMs, task),
+    after: (delayMs, task) => systemTime.after(isRotation(delayMs) ? 5 : delayMs, task),
     every: (intervalMs, task) => systemTime.every(Math.min(intervalMs, 50), task),
   }
 }

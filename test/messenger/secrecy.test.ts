@@ -296,6 +296,21 @@ test('secrets are given to members alone, however somebody asks for them', async
   expect(await ask(invited)).toEqual({ type: 'secrets', secrets: [] })
 })
 
+test('a secret that is a week old is renewed, and one that is not stays', async () => {
+  const { devices, group, clocks } = await makeOffice('alice', 'bob')
+  const [alice, bob] = devices as [Device, Device]
+  const secretsOf = async ({ disk }: Device) => (await epochsOf(openMemoryStorage(disk), group)).all.length
+  const before = await secretsOf(alice)
+  clocks.nowMs += 6 * DAY_MS
+  await alice.commands.post({ group, text: 'still the same' })
+  await bob.untilSays('still the same')
+  expect(await secretsOf(alice)).toBe(before)
+  clocks.nowMs += 2 * DAY_MS
+  for (const device of [alice, bob]) await device.until(async () => (await secretsOf(device)) > before)
+  await bob.commands.post({ group, text: 'a fresh one' })
+  await alice.untilSays('a fresh one')
+})
+
 test('a second device of a person gets the keys, and reads everything', async () => {
   const { devices, group, invite, newcomer } = await makeOffice('alice', 'bob')
   const [alice, bob] = devices as [Device, Device]
