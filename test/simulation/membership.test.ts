@@ -24,7 +24,7 @@ import { epochsOf } from '../helpers/messengers.ts'
 const SCRIPT = join(import.meta.dirname, '../../scripts/demo/sample.membership.txt')
 const SEEDS = process.env['TAPRI_SEED']
   ? [Number(process.env['TAPRI_SEED'])]
-  : Array.from({ length: Number(process.env['TAPRI_SEEDS'] ?? 24) }, (_, i) => i + 1)
+  : Array.from({ length: Number(process.env['TAPRI_SEEDS'] ?? 16) }, (_, i) => i + 1)
 const GOOD = { violations: [], lost: 0, missing: [], identicalTimelines: true, pending: 0 }
 
 async function playOne(seed: number, change: Partial<PlayOptions> = {}) {
