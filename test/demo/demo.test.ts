@@ -19,7 +19,7 @@ afterAll(() => rm(folder, { recursive: true }))
 function demo(...args: string[]): Promise<{ code: number; out: string }> {
   const command = [join(ROOT, 'scripts', 'demo.ts'), '--speed', 'max', '--exit', ...args]
   return new Promise((resolve) => {
-    execFile(process.execPath, command, { timeout: 170_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, command, { timeout: 280_000 }, (error, stdout, stderr) => {
       const code = error ? Number(error.code ?? -1) : 0
       resolve({ code, out: stdout + stderr })
     })
@@ -47,7 +47,7 @@ test('five peers replay the sample through an outage, a kill and a partition', a
   const { report, traces } = await run('--peers', '5', ...FAULTS)
   expect(report).toMatchObject({ ...GOOD, peers: 5, lines: 26, events: 26 + GATHERING, replies: 20 })
   expect(traces).toHaveLength(5)
-}, 180_000)
+}, 300_000)
 
 test.skipIf(!existsSync(REAL_LOG))(
   'five peers replay a real conversation through an outage, a kill and a partition',
@@ -57,7 +57,7 @@ test.skipIf(!existsSync(REAL_LOG))(
     expect(report['replies']).toBeGreaterThan(200)
     expect(traces).toHaveLength(5)
   },
-  180_000,
+  300_000,
 )
 
 test('five peers carry out the sample script, and those who are left agree', async () => {
@@ -68,7 +68,7 @@ test('five peers carry out the sample script, and those who are left agree', asy
   const { members, out } = report['membership'] as { members: number[]; out: number[] }
   expect([...members, ...out].sort()).toEqual([0, 1, 2, 3, 4])
   expect(members).not.toContain(2)
-}, 180_000)
+}, 300_000)
 
 test('a script that is not written right is refused with a sentence and its row', async () => {
   const file = join(folder, 'bad.script.txt')
