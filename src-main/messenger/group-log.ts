@@ -349,7 +349,9 @@ export class GroupLog {
   }
 
   async #readAgain(): Promise<void> {
-    await this.flushed()
+    await this.restored
+    // Not flushed(): where much comes, that waits for a pause.
+    await this.#enqueue(() => {})
     const isOpen = async ({ n }: Entry) => !awaitsKey(this.contentOf(await this.read(n)))
     for (const entries of await this.#locked.take(isOpen)) {
       if (this.#closing.signal.aborted) return
@@ -360,7 +362,7 @@ export class GroupLog {
         batch.unlocked.push(...entries)
       })
     }
-    await this.flushed()
+    await this.#enqueue(() => {})
   }
 
   /** Encoded events in the order asked for. */

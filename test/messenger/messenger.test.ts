@@ -70,7 +70,7 @@ async function join(founder: Device, other: Device, name: string): Promise<Group
   const { invite } = await founder.messenger.commands.createInvite({ group: id })
   await other.messenger.commands.joinGroup({ invite })
   for (const device of [founder, other])
-    await device.until((groups) => groups.find((one) => one.id === id)?.people === 2)
+    await device.until((groups) => groups.some((one) => one.id === id && one.people === 2 && one.joined))
   return id
 }
 
