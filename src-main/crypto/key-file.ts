@@ -50,12 +50,6 @@ export async function writeKeyFile(path: string, bytes: Uint8Array): Promise<voi
   await syncFolder(folder)
 }
 
-/** Whether there is one, readable or not. */
-export async function hasKeyFile(path: string): Promise<boolean> {
-  const found = await stat(path).catch((error: NodeJS.ErrnoException) => error)
-  return !(found instanceof Error && found.code === 'ENOENT')
-}
-
 /** Makes a rename last. Windows cannot open folders, and needs no such thing. */
 async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return

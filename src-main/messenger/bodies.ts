@@ -31,9 +31,6 @@ export interface Opening {
 
 const NOTHING = new Uint8Array(0)
 
-/** For whoever runs without encryption. */
-export const unsealed: Opening = { open: ({ kind, body }) => ({ kind, plaintext: body }) }
-
 export class Bodies implements Opening {
   readonly #parts: BodiesParts
   readonly #seals: Seals

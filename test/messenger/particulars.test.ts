@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { encodeChange } from '../../src-main/core/control/bodies.ts'
 import { ROLE } from '../../src-main/core/control/operation.ts'
 import { KIND, type Event } from '../../src-main/core/event.ts'
-import { unsealed } from '../../src-main/messenger/bodies.ts'
+import { unsealed } from '../helpers/unsealed.ts'
 import {
   encodeMessage,
   encodeProfile,
