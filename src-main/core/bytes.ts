@@ -51,9 +51,11 @@ export function toBase64Url(bytes: Uint8Array): string {
   return text
 }
 
-/** Bytes of a text of ASCII letters, for domain separation. */
+/** Bytes of a text of ASCII letters, for domain separation. Not by its iterator: every key and every tag comes by here. */
 export function ascii(text: string): Uint8Array {
-  return Uint8Array.from(text, (letter) => letter.charCodeAt(0))
+  const bytes = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i)
+  return bytes
 }
 
 export function concat(parts: readonly Uint8Array[]): Uint8Array {

@@ -41,7 +41,8 @@ export function bind(
     const ids = cited.map(({ id }) => id)
     const previous = seq > 1 ? ids.shift() : undefined
     if (equalBytes(commit, commitTo(previous, ids, controlHeads, sha256)))
-      return { parents: [...cited, ...heads] }
+      // Kept for good, and most events cite one side only: concat() leaves no room to grow, as spreading does.
+      return { parents: heads.length === 0 ? cited : cited.concat(heads) }
   }
   return { reason: 'commit-mismatch' }
 }

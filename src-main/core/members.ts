@@ -71,8 +71,6 @@ export class Roster {
   readonly #history: History
   readonly #entrances = new Map<DeviceTag, MemberDevice[]>()
   readonly #devicesOf = new Map<UserTag, DeviceTag[]>()
-  /** Who wrote a control event. */
-  readonly #authors = new Map<EventId, UserTag>()
   readonly #inviteKeys = new Map<EventId, Uint8Array>()
   readonly #noted = new Map<EventId, Noted>()
   /** Whom somebody removed or demoted, and devices that were taken out, whether that counts or not. */
@@ -172,7 +170,7 @@ export class Roster {
 
   /** Who wrote a delivered control event. */
   authorOf(control: EventId): UserTag | undefined {
-    return this.#authors.get(control)
+    return this.#noted.get(control)?.operation.author
   }
 
   /** All operations that count, in the order of delivery. */
@@ -305,14 +303,16 @@ export class Roster {
 
   /** undefined when the author does not follow from the event and its device's previous one. */
   #operation({ id, tag, seq, hlc }: Event, parents: readonly Entry[], body: Body): Operation | undefined {
-    const earlier = seq > 1 ? this.#authors.get(parents[0]!.id) : undefined
+    const earlier = seq > 1 ? this.authorOf(parents[0]!.id) : undefined
     const { credentials, change } = body
     const certified = credentials && certifiedUser(credentials, tag, this.#sha256, this.#verify)
     if (credentials && (certified === undefined || (earlier ?? certified) !== certified)) return undefined
     const author = certified ?? earlier
     if (author === undefined) return undefined
-    const ids = [...new Set(parents.map((parent) => parent.id))]
-    return { id, author, device: tag, seq, timeMs: hlcTimeMs(hlc), parents: ids, change }
+    const ids = parents.map((parent) => parent.id)
+    const isTwice = (parent: EventId, i: number) => ids.indexOf(parent) < i
+    const distinct = ids.some(isTwice) ? [...new Set(ids)] : ids
+    return { id, author, device: tag, seq, timeMs: hlcTimeMs(hlc), parents: distinct, change }
   }
 
   /** A newcomer shows the invite's key, and that a member found the invite valid as far as the event cites. */
@@ -321,7 +321,8 @@ export class Roster {
     const inviteKey = this.#inviteKeys.get(invite)
     const voucherKey = this.device(voucher.device)?.publicKey
     if (!inviteKey || !voucherKey) return false
-    const role = this.#roleOf(voucher.device, this.views.of(controlHeads))
+    // Asked once of each past, by whoever joins there: nothing to remember.
+    const role = this.#roleAt(voucher.device, controlHeads)
     const statement = voucherStatement(this.#group, invite, credentials, controlHeads)
     return (
       (role ?? -1) >= ROLE.member &&
@@ -330,16 +331,19 @@ export class Roster {
     )
   }
 
+  #roleOf(tag: DeviceTag, { heads, roles }: Seen): Role | undefined {
+    if (!roles.has(tag)) roles.set(tag, this.#roleAt(tag, heads))
+    return roles.get(tag)
+  }
+
   /** What a device may do, given these control events. A device that entered as several people, by forking, may the most. */
-  #roleOf(tag: DeviceTag, seen: Seen): Role | undefined {
-    if (seen.roles.has(tag)) return seen.roles.get(tag)
+  #roleAt(tag: DeviceTag, heads: readonly EventId[]): Role | undefined {
     let role: Role | undefined
     for (const { user, entrance } of this.#entrances.get(tag) ?? []) {
-      if (!seen.heads.some((head) => head === entrance || this.#all.isBefore(entrance, head))) continue
-      const given = this.#all.roleAt(seen.heads, user, tag)
+      if (!heads.some((head) => head === entrance || this.#all.isBefore(entrance, head))) continue
+      const given = this.#all.roleAt(heads, user, tag)
       if (given !== undefined) role = Math.max(role ?? 0, given)
     }
-    seen.roles.set(tag, role)
     return role
   }
 
@@ -350,8 +354,7 @@ export class Roster {
 
   /** Takes in a delivered control event that judge() let through. */
   apply(entry: Entry, { body, operation }: NonNullable<Judged['control']>): void {
-    const { id, author, change, parents } = operation
-    this.#authors.set(id, author)
+    const { id, change, parents } = operation
     if (body.inviteKey) this.#inviteKeys.set(id, body.inviteKey)
     if (body.credentials) this.#enter(operation, body.credentials)
     this.#noted.set(id, { operation, entry })
@@ -372,7 +375,7 @@ export class Roster {
     const entrances = this.#entrances.get(tag) ?? []
     if (entrances.some((known) => known.user === user)) return
     const device = { tag, publicKey: deviceKey, user, userKey, entrance: id }
-    this.#entrances.set(tag, [...entrances, device])
+    this.#entrances.set(tag, entrances.concat(device))
     const devices = this.#devicesOf.get(user)
     if (devices) devices.push(tag)
     else this.#devicesOf.set(user, [tag])
