@@ -5,9 +5,9 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { GroupId, GroupSummary, UserId } from '../src-main/api/contract.ts'
 import type { Diagnostics } from '../src-main/api/operator.ts'
@@ -34,14 +34,14 @@ async function main(args: string[]): Promise<number> {
   const script =
     options.scriptFile === undefined ? [] : await readScriptFile(options.scriptFile, options.peers)
   if (!options.exit) ensureBuilt()
-  const folder = await mkdtemp(join(tmpdir(), 'tapri-demo-'))
+  const folder = await folderOf(options)
   const cluster = new Cluster(options, folder)
   const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
   let isKept = true
   try {
     const outcome = await Promise.race([run(options, conversation, script, cluster), interrupted])
     if (typeof outcome !== 'boolean') return 130
-    isKept = !outcome
+    isKept = options.dataFolder !== undefined || !outcome
     if (options.exit) return outcome ? 0 : 1
     console.log('\nThe peers stay up. Open their windows in a browser on this machine:')
     for (const [i, { url }] of cluster.peers.entries()) console.log(`  peer ${i}  ${url}`)
@@ -53,6 +53,20 @@ async function main(args: string[]): Promise<number> {
     if (isKept) console.log(`The data of the peers is kept in ${folder}.`)
     else await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** Where the peers keep their data: an empty folder. */
+async function folderOf({ dataFolder }: DemoOptions): Promise<string> {
+  if (dataFolder === undefined) return mkdtemp(join(tmpdir(), 'tapri-demo-'))
+  let names: string[]
+  try {
+    await mkdir(dataFolder, { recursive: true })
+    names = await readdir(dataFolder)
+  } catch (cause) {
+    throw new InputError(`${dataFolder} cannot be used as a folder.`, { cause })
+  }
+  if (names.length > 0) throw new InputError(`${dataFolder} is not empty.`)
+  return resolve(dataFolder)
 }
 
 async function run(

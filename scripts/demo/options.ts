@@ -16,6 +16,8 @@ export interface DemoOptions {
   delayMs: number
   seed: number
   traceFolder: string | undefined
+  /** Where the peers keep their data, for good; undefined: in a folder that goes with them. */
+  dataFolder: string | undefined
   reportFile: string | undefined
   /** Stop when everything has arrived. */
   exit: boolean
@@ -36,6 +38,7 @@ export const USAGE = `npm run demo -- [options]
   --delay MS                  everything arrives that much later
   --seed S                    who speaks through which peer
   --trace DIR                 write what every peer delivered, in order
+  --data DIR                  the peers keep their data there, and it stays; nothing else may be in it
   --report FILE               write the summary as JSON
   --exit                      stop when everything has arrived
 --offline, --kill and --partition may be given several times.`
@@ -61,6 +64,7 @@ export function readOptions(args: string[]): DemoOptions {
         delay: { type: 'string', default: '0' },
         seed: { type: 'string', default: '1' },
         trace: { type: 'string' },
+        data: { type: 'string' },
         report: { type: 'string' },
         exit: { type: 'boolean', default: false },
       },
@@ -93,6 +97,7 @@ export function readOptions(args: string[]): DemoOptions {
     delayMs: whole('--delay', values.delay, 0, 60_000),
     seed: whole('--seed', values.seed, 0, Number.MAX_SAFE_INTEGER),
     traceFolder: values.trace,
+    dataFolder: values.data,
     reportFile: values.report,
     exit: values.exit,
   }

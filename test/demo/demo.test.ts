@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, afterAll, expect, test } from 'vitest'
+import { openLevelStorage } from '../../src-main/storage/level.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const REAL_LOG = join(ROOT, '..', 'shared', 'data', 'irc', 'dev', '2011-05-29_19.raw.txt')
@@ -48,6 +49,43 @@ test('five peers replay the sample through an outage, a kill and a partition', a
   expect(report).toMatchObject({ ...GOOD, peers: 5, lines: 26, events: 26 + GATHERING, replies: 20 })
   expect(traces).toHaveLength(5)
 }, 300_000)
+
+test('what the peers of a demo keep and forward shows nobody what was said, nor by whom', async () => {
+  const data = join(folder, 'data')
+  const { report } = await run('--peers', '3', '--data', data)
+  expect(report).toMatchObject(GOOD)
+  const sample = await readFile(join(ROOT, 'scripts', 'demo', 'sample.raw.txt'), 'utf8')
+  const said = [...sample.matchAll(/^\[..:..\] <(\w+)> (.*)$/gm)].flatMap(([, nick, text]) => [nick!, text!])
+  const secrets = [...new Set([...said, 'sample'])].filter((text) => text.length > 4)
+  expect(secrets.length).toBeGreaterThan(20)
+  const found: string[] = []
+  const search = (bytes: Uint8Array, where: string) => {
+    for (const secret of secrets) if (Buffer.from(bytes).includes(secret)) found.push(`${secret} in ${where}`)
+  }
+  const files = globSync('peer-*/**', { cwd: data, withFileTypes: true }).filter((file) => file.isFile())
+  expect(files.length).toBeGreaterThan(15)
+  for (const { parentPath, name } of files) search(await readFile(join(parentPath, name)), name)
+  // Blocks of files may be compressed: record by record, too. What peers forward is the records of the log, as they are.
+  for (const peer of ['peer-0', 'peer-1', 'peer-2']) {
+    const store = await openLevelStorage(join(data, peer, 'store'))
+    let records = 0
+    for await (const [key, value] of store.range({ from: Uint8Array.of(0), to: Uint8Array.of(0xff) })) {
+      search(key, `a key of ${peer}`)
+      search(value, `record ${String.fromCharCode(key[0]!)} of ${peer}`)
+      records++
+    }
+    await store.close()
+    expect(records).toBeGreaterThan(50)
+  }
+  expect(found).toEqual([])
+}, 120_000)
+
+test('a folder that holds anything is not used for the data of a demo', async () => {
+  await writeFile(join(folder, 'something'), '')
+  const { code, out } = await demo('--data', folder)
+  expect(code).toBe(2)
+  expect(out).toMatch(/is not empty/)
+})
 
 test.skipIf(!existsSync(REAL_LOG))(
   'five peers replay a real conversation through an outage, a kill and a partition',

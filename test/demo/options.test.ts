@@ -6,7 +6,7 @@ import { readOptions } from '../../scripts/demo/options.ts'
 test('every option of the demo is read', () => {
   const args =
     '--peers 5 --replay x.txt --speed max --offline 3:0.2-0.7 --kill 4@0.5 --partition 0,1/2,3,4@0.3-0.5 ' +
-    '--delay 20 --seed 9 --limit 100 --trace T --report R --exit'
+    '--delay 20 --seed 9 --limit 100 --trace T --data D --report R --exit'
   expect(readOptions(args.split(' '))).toEqual({
     peers: 5,
     replay: 'x.txt',
@@ -29,6 +29,7 @@ test('every option of the demo is read', () => {
     delayMs: 20,
     seed: 9,
     traceFolder: 'T',
+    dataFolder: 'D',
     reportFile: 'R',
     exit: true,
   })
