@@ -5,9 +5,10 @@
  *   npm run mutants -- [word in the name of a bug [tests, instead of those that otherwise run…]]
  */
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { PLANTS, sown, type Plant } from './mutants/plants.ts'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -22,21 +23,32 @@ const COPIED = [
   'tsconfig.json',
   'vitest.config.ts',
 ]
-/** Cheap ones first: most bugs need no more. */
 const [word = '', ...only] = process.argv.slice(2)
-const STAGES =
-  only.length > 0
-    ? [only]
-    : [
-        ['test/core', 'test/simulation/simulation.test.ts'],
-        ['test/simulation', 'test/messenger'],
-      ]
+/** Cheap ones first. */
+const STAGES = [
+  ['test/core', 'test/simulation/simulation.test.ts'],
+  ['test/simulation', 'test/messenger'],
+]
 const SEEDS = '30'
 /** A bug may also make a test run for ever. */
-const STAGE_TIMEOUT_MS = 400_000
+const STAGE_TIMEOUT_MS = 600_000
 
 interface TestReport {
   testResults: { assertionResults: { status: string; fullName: string }[] }[]
+}
+
+/** The tests of the file itself, by its name, or else those of its folder: most bugs need no more. */
+function nearest({ file }: Plant, folder: string): string[][] {
+  const tests = file.replace('src-main', 'test')
+  const path = [tests.replace(/\.ts$/, '.test.ts'), dirname(tests)].find((one) =>
+    existsSync(join(folder, one)),
+  )
+  return path === undefined ? [] : [[path]]
+}
+
+function stagesFor(plant: Plant | undefined, folder: string): string[][] {
+  if (only.length > 0) return [only]
+  return plant ? [...nearest(plant, folder), ...STAGES] : STAGES
 }
 
 /** Returns what found it; undefined when nothing did. */
@@ -46,7 +58,7 @@ async function hunt(plant: Plant | undefined): Promise<string | undefined> {
     for (const path of COPIED) await cp(join(ROOT, path), join(folder, path), { recursive: true })
     await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
     if (plant) await writeFile(join(folder, plant.file), await sown(plant, folder))
-    for (const tests of STAGES) {
+    for (const tests of stagesFor(plant, folder)) {
       const found = await run(folder, tests)
       if (found !== undefined) return found
     }
