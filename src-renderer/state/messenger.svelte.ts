@@ -11,7 +11,6 @@ import type {
 } from '../../src-main/api/contract.ts'
 import { AppError, type ErrorCode } from '../../src-main/api/errors.ts'
 import type { Client, ClientListener, Link } from '../client.ts'
-import { errorSentence } from '../i18n/words.svelte.ts'
 import { keep, readKept } from '../lib/kept.ts'
 import { Conversation, type Place } from './conversation.svelte.ts'
 import { Audit } from './audit.svelte.ts'
@@ -372,16 +371,6 @@ export class Messenger implements ClientListener {
     } catch (error) {
       this.toasts.problem(error)
       return false
-    }
-  }
-
-  /** Runs something that may fail; the failure's sentence, for a place of its own, or undefined. */
-  async sentenceOf(action: () => Promise<unknown>): Promise<string | undefined> {
-    try {
-      await action()
-      return undefined
-    } catch (error) {
-      return errorSentence(error)
     }
   }
 

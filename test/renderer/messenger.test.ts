@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { AppError } from '../../src-main/api/errors.ts'
 import type { Message } from '../../src-main/api/contract.ts'
+import { Attempt } from '../../src-renderer/state/attempt.svelte.ts'
 import { MAX_PAGE_SIZE, PAGE_SIZE } from '../../src-renderer/state/conversation.svelte.ts'
 import { Messenger } from '../../src-renderer/state/messenger.svelte.ts'
 import { ALICE, CRICKET, keyAt, message, office, OFFICE } from './fake-client.ts'
@@ -200,7 +201,9 @@ test('a store that cannot be opened is fatal, and a second try clears it', async
 
 test('an invite that is none says so in the dialog, and opens nothing', async () => {
   const { messenger } = await atTheOffice()
-  expect(await messenger.sentenceOf(() => messenger.joinGroup('hello'))).toBe('That is not a Tapri invite.')
+  const attempt = new Attempt()
+  expect(await attempt.to(() => messenger.joinGroup('hello'))).toBe(false)
+  expect(attempt).toMatchObject({ busy: false, failure: 'That is not a Tapri invite.' })
   expect(messenger.activeId).toBe(OFFICE)
   await messenger.joinGroup('tapri:1234')
   expect(messenger.active).toMatchObject({ joined: false, name: '' })
