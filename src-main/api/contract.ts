@@ -100,11 +100,10 @@ export const LOCKED_REASONS = ['no-key', 'before-joining', 'expired', 'unreadabl
 export type Locked = (typeof LOCKED_REASONS)[number]
 
 /**
- * Who opens the keys of this device when it starts. system: the keychain of the operating system. passphrase: whoever knows
- * it. none: nobody need; whoever can read the data folder has the keys.
+ * Who opens the keys of this device when it starts. system: the keychain of the operating system, for whoever is logged in as
+ * this user. passphrase: whoever knows it. none: nobody need; whoever can read the data folder has the keys.
  */
-export const PROTECTIONS = ['none', 'system', 'passphrase'] as const
-export type Protection = (typeof PROTECTIONS)[number]
+export type Protection = 'none' | 'system' | 'passphrase'
 
 /** Whether newcomers may read what was written before they came. */
 export type HistoryPolicy = 'all' | 'from-joining'

@@ -1,18 +1,14 @@
 /** Who keeps the one key that opens this device's secrets (keystore.ts). */
+import type { Protection } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
 import type { Crypto, PasswordCost } from './crypto.ts'
 import { lock, MODERATE_COST, unlock } from './passphrase.ts'
 
-/**
- * none: nobody; whoever can read the file has the secrets, as with an unencrypted disk.
- * system: the operating system's keychain; whoever is logged in as this user has them.
- * passphrase: whoever knows it. It is asked for at every start.
- */
-export const GUARD_KINDS = ['none', 'system', 'passphrase'] as const
-export type GuardKind = (typeof GUARD_KINDS)[number]
+/** As a keystore's file numbers them. */
+export const GUARD_KINDS: readonly Protection[] = ['none', 'system', 'passphrase']
 
 export interface KeyGuard {
-  readonly kind: GuardKind
+  readonly kind: Protection
   wrap(key: Uint8Array): Promise<Uint8Array>
   /** Fails with AppError WRONG_PASSPHRASE or KEY_UNREADABLE. */
   unwrap(wrapped: Uint8Array): Promise<Uint8Array>

@@ -11,6 +11,7 @@
  * 3. A file that is damaged, or whose guard refuses, is never replaced.
  */
 import { join } from 'node:path'
+import type { Protection } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
 import { ascii, concat, Reader, Writer } from '../core/bytes.ts'
 import type { Crypto } from './crypto.ts'
@@ -19,7 +20,6 @@ import {
   noGuard,
   passphraseGuard,
   systemGuard,
-  type GuardKind,
   type KeyGuard,
   type Keychain,
 } from './key-guard.ts'
@@ -44,7 +44,7 @@ export interface Secrets {
 }
 
 interface Sealed {
-  guard: GuardKind
+  guard: Protection
   wrapped: Uint8Array
   nonce: Uint8Array
   ciphertext: Uint8Array
@@ -88,7 +88,7 @@ export class Keystore {
     this.#sealed = sealed
   }
 
-  get guard(): GuardKind {
+  get guard(): Protection {
     return this.#sealed?.guard ?? 'none'
   }
 

@@ -146,6 +146,7 @@ export async function openMessenger(options: MessengerOptions): Promise<Messenge
   } catch (error) {
     await verifier.close()
     await storage.close()
+    keystore.lock()
     throw error
   }
 }
@@ -161,6 +162,7 @@ function keyProtection(keystore: Keystore, crypto: Crypto, keychain: Keychain | 
       const otherwise = hasKeychain ? systemGuard(keychain!) : noGuard
       return keystore.changeGuard(passphrase === undefined ? otherwise : passphraseGuard(passphrase, crypto))
     },
+    lock: () => keystore.lock(),
   }
 }
 
@@ -340,6 +342,7 @@ export class Messenger {
     await this.#verifier.close()
     for (const { log } of this.#groups.values()) await log.close()
     await this.#parts.storage.close()
+    this.#protection.lock()
     this.#listeners.clear()
   }
 

@@ -11,6 +11,8 @@ export interface KeyProtection {
   readonly hasKeychain: boolean
   /** undefined: no passphrase. Fails with AppError KEY_UNREADABLE. */
   setPassphrase(passphrase: string | undefined): Promise<void>
+  /** Erases them from memory: nothing needs them any more. */
+  lock(): void
 }
 
 /** Of a messenger whose keys are nowhere but in memory. */
@@ -19,6 +21,7 @@ export const NOT_KEPT: KeyProtection = {
   hasKeychain: false,
   setPassphrase: () =>
     Promise.reject(new AppError('KEY_UNREADABLE', 'Nothing keeps the keys of this Tapri.')),
+  lock() {},
 }
 
 export interface PersonalParts {
