@@ -8,7 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
-import { openMessenger } from '../src-main/messenger/messenger.ts'
+import { openMessenger } from '../src-main/messenger/opening.ts'
 import { LOOPBACK, writeLargeGroup } from '../test/helpers/large-group.ts'
 
 const EVENTS = Number(process.argv[2] ?? 100_000)

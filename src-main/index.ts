@@ -6,7 +6,7 @@
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { app, BrowserWindow, Menu } from 'electron'
-import { openMessenger } from './messenger/messenger.ts'
+import { openMessenger } from './messenger/opening.ts'
 import { acceptWindows } from './shell/electron/ipc.ts'
 import { systemKeychain } from './shell/electron/keychain.ts'
 import { openWindow, prepareSession, registerWindowScheme, WINDOW_ORIGIN } from './shell/electron/window.ts'

@@ -25,7 +25,7 @@ export const SECRECY_PLANTS: readonly Plant[] = [
   },
   {
     name: 'secrets: anybody who syncs is given them',
-    file: 'src-main/messenger/messenger.ts',
+    file: 'src-main/messenger/admitting.ts',
     find: 'return user === undefined ? [] : keyring.give(user, epochs)',
     replace: "return keyring.give(user ?? '', epochs)",
   },

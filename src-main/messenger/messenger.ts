@@ -2,8 +2,6 @@
  * The application: opens the parts, feeds events to the groups' engines, carries out what follows, and implements the
  * contract that windows talk to.
  */
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type {
   AppState,
@@ -11,43 +9,34 @@ import type {
   GroupId,
   GroupSummary,
   Identity,
-  JoinProblem,
   SettingConflict,
   UpdateName,
 } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
-import type { Diagnostics, OperatorCommands } from '../api/operator.ts'
+import type { OperatorCommands } from '../api/operator.ts'
 import { decodeBatch, encodeBatch } from '../core/batch.ts'
 import { fromHex } from '../core/bytes.ts'
-import { controlFrontier } from '../core/citations.ts'
 import type { Moment } from '../core/engine.ts'
-import { chainOf, decodeEvent, deviceTag, encodeEvent, commitTo, KIND, type Event } from '../core/event.ts'
+import { chainOf, deviceTag, encodeEvent, commitTo, KIND, type Event } from '../core/event.ts'
 import { hlcAt } from '../core/hlc.ts'
 import type { Entry } from '../core/history.ts'
-import { decodeBody, encodeCreate, isEntrance } from '../core/control/bodies.ts'
+import { encodeCreate, isEntrance } from '../core/control/bodies.ts'
 import { ROLE } from '../core/control/operation.ts'
 import { Relay } from '../core/relay.ts'
 import { commitmentTo, epochSecret } from '../core/secrets/derivations.ts'
-import { isShown } from '../core/timeline.ts'
 import { type Crypto, type KeyPair } from '../crypto/crypto.ts'
 import { identityOf, type UserIdentity } from '../crypto/identity.ts'
-import { passphraseGuard, noGuard, systemGuard, type Keychain } from '../crypto/key-guard.ts'
-import { openKeystore, type Keystore } from '../crypto/keystore.ts'
 import { newEntropy } from '../crypto/phrase.ts'
-import { sodiumCrypto } from '../crypto/sodium.ts'
-import { openVerifierPool } from '../crypto/verifier-pool.ts'
 import { inlineVerifier, type Verifier } from '../crypto/verifier.ts'
-import { createLibp2pNetwork } from '../network/libp2p/node.ts'
 import type { Network, PeerKey, Verdict } from '../network/network.ts'
 import { groupKey, groupRanges, groupsRange } from '../storage/keys.ts'
-import { openLevelStorage } from '../storage/level.ts'
-import { sealedStorage } from './sealed-store.ts'
 import type { Storage } from '../storage/storage.ts'
 import { administration } from './administration.ts'
 import { Bodies } from './bodies.ts'
-import { Admission, encodeCredential, inviteCredential, problemOf, type Refusal } from './admission.ts'
-import { checked, MAX_INVITE_LENGTH } from './arguments.ts'
-import { decodeMessage, encodeMessage, encodeProfile, encodeReaction, encodeSettings } from './content.ts'
+import { Admission, type Refusal } from './admission.ts'
+import { admitting, type Admitting } from './admitting.ts'
+import { checked } from './arguments.ts'
+import { encodeMessage, encodeProfile, encodeReaction, encodeSettings } from './content.ts'
 import { Counters } from './counters.ts'
 import { readDraft, saveDraft } from './drafts.ts'
 import { enter } from './entering.ts'
@@ -57,8 +46,9 @@ import { Links } from './links.ts'
 import { Keyring } from './keyring.ts'
 import { decodeInvite, decodeMembership, encodeMembership, type Membership } from './membership.ts'
 import { demandRole, type Acting, type OpenGroup } from './open-group.ts'
+import { operation } from './operation.ts'
 import { Outbox, type Batching } from './outbox.ts'
-import { isRetired, openDeviceKey, openStoreOf, retire } from './own-device.ts'
+import { isRetired, openStoreOf, retire } from './own-device.ts'
 import { ReferenceClock } from './reference-clock.ts'
 import { NOT_KEPT, personal, type KeyProtection } from './personal.ts'
 import { Secrecy } from './secrecy.ts'
@@ -66,7 +56,7 @@ import { mergeConflicts } from './particulars.ts'
 import { pictureBytes, Self } from './self.ts'
 import { Syncing } from './syncing.ts'
 import { inTime, systemTime, type Time } from './time.ts'
-import { writeTrace } from './trace.ts'
+import { Updates } from './updates.ts'
 
 const VERSION = '0.1.0'
 const TICK_MS = 200
@@ -74,32 +64,10 @@ const TICK_MS = 200
 const ANTI_ENTROPY_MS = 5_000
 /** Of a group that is deleted. */
 const ROWS_PER_WRITE = 256
-/** Changes of a group within this time are told to windows once. */
-const SUMMARY_DELAY_MS = 50
 /** How often windows are told how far a group has been opened. */
 const OPENING_UPDATE_MS = 250
 /** Whoever writes to a group that is being opened waits no longer: less than a window waits for an answer. */
 const MAX_OPENING_WAIT_MS = 25_000
-const MAX_MESSAGES_PER_UPDATE = 100
-/** Whoever was removed asks so often for what led to it; the next refusal brings as many more. */
-const MAX_REMOVAL_ROUNDS = 32
-/** A newcomer that has found nobody for so long is told. */
-const UNREACHABLE_AFTER_MS = 10_000
-
-export interface MessengerOptions {
-  dataFolder: string
-  /** Multiaddresses to listen on. */
-  listen: string[]
-  mdns: boolean
-  /** Name for a fresh data folder; kept from then on. */
-  name?: string | undefined
-  /** The keychain of the operating system, where there is one. */
-  keychain?: Keychain | undefined
-  /** Opens the keys, where a passphrase guards them; guards new ones where there is no keychain. */
-  passphrase?: string | undefined
-  /** Artificial delay of everything received, for demos. */
-  delayMs?: number | undefined
-}
 
 /** What a messenger is made of; tests and simulations put other implementations in. */
 export interface MessengerParts {
@@ -121,51 +89,6 @@ export interface MessengerParts {
   batching?: Batching
 }
 
-/**
- * Opens the data folder and goes online. Fails with AppError DATA_IN_USE, STORE_CORRUPT, STORE_FAILED, KEY_UNREADABLE,
- * KEYS_LOCKED or WRONG_PASSPHRASE; nothing is left open then. What is there can be shown when it resolves; whether all of it is in order
- * is known later: see Messenger.opened.
- */
-export async function openMessenger(options: MessengerOptions): Promise<Messenger> {
-  const { dataFolder, listen, mdns, name, delayMs, keychain, passphrase } = options
-  const crypto = sodiumCrypto
-  await mkdir(dataFolder, { recursive: true, mode: 0o700 })
-  const keystore = await openKeystore(dataFolder, crypto, { keychain, passphrase })
-  const { storeKey } = keystore.secrets
-  const storage = sealedStorage(await openLevelStorage(join(dataFolder, 'store')), storeKey, crypto)
-  const verifier = openVerifierPool()
-  try {
-    const key = await openDeviceKey(storage, keystore, crypto)
-    const identity = identityOf(keystore.secrets.entropy, crypto)
-    const network = createLibp2pNetwork({ secretKey: key.secretKey, listen, mdns, delayMs: delayMs ?? 0 })
-    return await Messenger.start({
-      ...{ storage, network, crypto, verifier, key, identity, dataFolder, name },
-      keepIdentity: (entropy) => keystore.replace({ entropy }),
-      protection: keyProtection(keystore, crypto, keychain),
-    })
-  } catch (error) {
-    await verifier.close()
-    await storage.close()
-    keystore.lock()
-    throw error
-  }
-}
-
-function keyProtection(keystore: Keystore, crypto: Crypto, keychain: Keychain | undefined): KeyProtection {
-  const hasKeychain = keychain?.isAvailable() ?? false
-  return {
-    get kind() {
-      return keystore.guard
-    },
-    hasKeychain,
-    setPassphrase: (passphrase) => {
-      const otherwise = hasKeychain ? systemGuard(keychain!) : noGuard
-      return keystore.changeGuard(passphrase === undefined ? otherwise : passphraseGuard(passphrase, crypto))
-    },
-    lock: () => keystore.lock(),
-  }
-}
-
 export class Messenger {
   readonly commands: Commands
   readonly operator: OperatorCommands
@@ -178,14 +101,13 @@ export class Messenger {
   readonly #secrecy: Secrecy
   readonly #groups = new Map<GroupId, OpenGroup>()
   readonly #links: Links
+  readonly #admitting: Admitting
   readonly #syncing: Syncing
   readonly #counters = new Counters()
   readonly #clock: ReferenceClock
   /** Of the own profile. */
   #toldConflicts: SettingConflict[] = []
-  readonly #listeners = new Set<(name: UpdateName, argument: unknown) => void>()
-  /** Handed over while no window was open. */
-  #link: string | undefined
+  readonly #updates: Updates
   /** This device's key is not to be used for writing again. */
   #isRetired = false
   readonly #time: Time
@@ -201,9 +123,20 @@ export class Messenger {
     const { network, crypto, key } = parts
     this.#self = deviceTag(key.publicKey, crypto.sha256)
     this.#time = parts.time ?? systemTime
+    this.#updates = new Updates(this.#time, (error) => {
+      if (!this.#closing) console.error('Updates could not be built:', error)
+    })
     this.#verifier = parts.verifier ?? inlineVerifier(crypto.verify)
     this.#clock = new ReferenceClock(() => this.#time.nowMs())
-    this.#links = new Links(network, () => this.#allChanged())
+    this.#links = new Links(network, () => {
+      for (const open of this.#groups.values()) this.#updates.changed(open)
+    })
+    this.#admitting = admitting({
+      ...{ self: this.#self, key, crypto, person, links: this.#links, groups: this.#groups },
+      syncing: () => this.#syncing,
+      mayWrite: () => !this.#isRetired,
+      now: () => this.#now(),
+    })
     this.#syncing = new Syncing({
       network,
       crypto,
@@ -212,27 +145,11 @@ export class Messenger {
       time: this.#time,
       now: () => this.#now(),
       addresses: () => this.#addresses(),
-      credential: (group, peer) => this.#credential(this.#groups.get(group)!, peer),
-      refusal: (group, peer, credential) => this.#refusal(this.#groups.get(group)!, peer, credential),
-      vouch: (group, peer, credential, heads) => {
-        const { admission, log } = this.#groups.get(group)!
-        if (!log.engine.roster.isActive(this.#self) || this.#isRetired) return 'stranger'
-        return admission.vouch(peer, credential, heads, controlFrontier(log.engine.history), key)
+      ...this.#admitting,
+      onRefused: (group, peer, refusal, event) => {
+        const open = this.#groups.get(group)
+        if (open) this.#refused(open, peer, refusal, event).catch(reportStoreFailure)
       },
-      secretsFor: (group, peer, epochs) => {
-        const { admission, keyring } = this.#groups.get(group)!
-        const user = admission.memberOf(peer)
-        return user === undefined ? [] : keyring.give(user, epochs)
-      },
-      removalOf: async (group, peer) => {
-        const { admission, log } = this.#groups.get(group)!
-        const removal = admission.removalOf(peer)
-        const entry = removal === undefined ? undefined : log.engine.history.get(removal)
-        return entry ? (await log.read(entry.n)).bytes : new Uint8Array(0)
-      },
-      ledToRemoval: (group, peer, entry) => this.#groups.get(group)!.admission.ledToRemoval(peer, entry),
-      onRefused: (group, peer, refusal, event) =>
-        void this.#noteRefusal(this.#groups.get(group), peer, refusal, event).catch(reportStoreFailure),
       onAddresses: (group, addresses) => this.#learn(group, addresses),
       onPeerClock: (peer, offsetMs) => this.#clock.note(peer, offsetMs),
       onAdmitted: (group, peer) => {
@@ -265,13 +182,19 @@ export class Messenger {
       mayWrite: () => !this.#isRetired,
       admitted: (group) => this.#shuffled(this.#links.admitted(group)),
       onReadable: (open) => {
-        this.#tell('timelineChanged', { group: open.log.group })
-        this.#changed(open)
+        this.#updates.timelineChanged(open)
       },
       onFailure: (error) => this.#failed(error),
     })
     this.commands = checked(this.#makeCommands())
-    this.operator = checked(this.#makeOperatorCommands())
+    this.operator = checked(
+      operation({
+        ...this.#acting,
+        ...{ network, links: this.#links, groups: this.#groups, counters: this.#counters },
+        restored: (group) => this.#restored(this.#demand(group)),
+        demandWriter: (group) => this.#demandWriter(group),
+      }),
+    )
   }
 
   static async start(parts: MessengerParts): Promise<Messenger> {
@@ -310,17 +233,14 @@ export class Messenger {
     return this.#opened
   }
 
-  /** The system handed over a link to a group; what is too long for one is dropped. */
+  /** The system handed over a link to a group. */
   openLink(link: string): void {
-    if (link.length > MAX_INVITE_LENGTH) return
-    if (this.#listeners.size === 0) this.#link = link
-    else this.#tell('linkOpened', { link })
+    this.#updates.openLink(link)
   }
 
   /** Tells the listener every update until the returned function is called. */
   onUpdate(listener: (name: UpdateName, argument: unknown) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return this.#updates.listen(listener)
   }
 
   /** Writes what is to be written and closes everything. Idempotent. */
@@ -343,7 +263,7 @@ export class Messenger {
     for (const { log } of this.#groups.values()) await log.close()
     await this.#parts.storage.close()
     this.#protection.lock()
-    this.#listeners.clear()
+    this.#updates.end()
   }
 
   #makeCommands(): Commands {
@@ -355,8 +275,8 @@ export class Messenger {
         protection: this.#protection,
         identity: () => this.#identity,
         announce: (change) => this.#announceSelf(change),
-        tell: (name, argument) => this.#tell(name, argument),
-        peopleChanged: (open) => this.#peopleChanged(open),
+        tell: (name, argument) => this.#updates.tell(name, argument),
+        peopleChanged: (open) => this.#updates.peopleChanged(open),
       }),
       ...administration({
         ...this.#acting,
@@ -396,47 +316,16 @@ export class Messenger {
         const open = this.#demand(group)
         open.group.markRead(n)
         open.membership.readN = open.group.readN
-        this.#changed(open)
+        this.#updates.changed(open)
         await this.#restored(open)
         await this.#saveMembership(open.membership)
       },
     }
   }
 
-  #makeOperatorCommands(): OperatorCommands {
-    return {
-      postBridged: async ({ group, text, author, replyTo, line, notice }) => {
-        const body = encodeMessage({ text, replyTo, author, line })
-        const kind = notice ? KIND.notice : KIND.message
-        const { event } = await this.#append(await this.#demandWriter(group), kind, body, replyTo)
-        return { id: event.id }
-      },
-      setReachable: ({ peers }) => {
-        const allowed = peers === 'all' ? undefined : new Set(peers)
-        return this.#links.setReachable((peer) => allowed === undefined || allowed.has(peer))
-      },
-      getPeerKey: async () => ({ peer: this.#parts.network.self }),
-      getDiagnostics: async () => this.#diagnostics(),
-      getLines: async ({ group }) => {
-        const { log } = await this.#restored(this.#demand(group))
-        const lines: [number, string][] = []
-        for (const { n, id } of log.engine.history.log) {
-          const line = decodeMessage(log.contentOf(await log.read(n)))?.line
-          if (line !== undefined) lines.push([line, id])
-        }
-        return { lines }
-      },
-      writeTrace: async ({ group, folder }) => ({
-        file: await writeTrace((await this.#restored(this.#demand(group))).group, this.#self, folder),
-      }),
-    }
-  }
-
   #state(): AppState {
-    const link = this.#link
-    this.#link = undefined
     return {
-      link,
+      link: this.#updates.takeLink(),
       device: this.#self,
       name: this.#person.name,
       identity: this.#identity,
@@ -467,7 +356,7 @@ export class Messenger {
     const conflicts = this.#ownConflicts()
     if (isDeepStrictEqual(conflicts, this.#toldConflicts)) return
     this.#toldConflicts = conflicts
-    this.#tell('identityChanged', this.#identity)
+    this.#updates.tell('identityChanged', this.#identity)
   }
 
   /** The first event of a group: its id is the group's id, and it makes this device's person the owner. */
@@ -565,7 +454,7 @@ export class Messenger {
       for await (const [key] of storage.range(range)) if (keys.push(key) === ROWS_PER_WRITE) await remove()
       await remove()
     }
-    this.#tell('groupDeleted', { group: id })
+    this.#updates.tell('groupDeleted', { group: id })
     this.#noteOwnConflicts()
   }
 
@@ -601,13 +490,16 @@ export class Messenger {
         const open = this.#groups.get(id)
         if (open?.keyring.note(event)) this.#secrecy.noteKnown(open)
       },
-      onDelivered: (delivered) => this.#delivered(id, delivered),
+      onDelivered: (delivered) => {
+        const open = this.#groups.get(id)
+        if (open) this.#updates.delivered(open, delivered)
+      },
       onUnlocked: (entries) => void this.#unlocked(id, entries).catch((error) => this.#failed(error)),
       onHidden: (entries) => void this.#hidden(id, entries).catch(reportStoreFailure),
       onFork: (proof) => this.#forked(id, proof),
       onOwnUnknown: () => this.#retire(),
       onPeople: (isRenamed) => this.#peopleKnown(id, isRenamed),
-      onPendingChanged: () => this.#changed(this.#groups.get(id)),
+      onPendingChanged: () => this.#updates.changed(this.#groups.get(id)),
       onRefused: (reason, from) => this.#counters.refuse(reason, from),
       onDuplicate: () => this.#counters.duplicates++,
       onAsk: (width, sources) => this.#ask(id, width, sources),
@@ -615,7 +507,7 @@ export class Messenger {
     const presence = {
       connectionOf: (peer: PeerKey) => this.#links.connectionOf(id, peer),
       overall: () => this.#links.overall(id),
-      joinProblem: () => this.#joinProblem(id),
+      joinProblem: () => this.#admitting.joinProblem(id),
     }
     const group = await new Group(log, {
       storage,
@@ -627,8 +519,8 @@ export class Messenger {
       presence,
       hasKey: () => keyring.hasSecret,
       nowMs,
-      onTimelineChanged: () => this.#tell('timelineChanged', { group: id }),
-      onSummaryChanged: () => this.#changed(this.#groups.get(id)),
+      onTimelineChanged: () => this.#updates.tell('timelineChanged', { group: id }),
+      onSummaryChanged: () => this.#updates.changed(this.#groups.get(id)),
       onRefused: (reason, from) => this.#counters.refuse(reason, from),
     }).open()
     const open: OpenGroup = {
@@ -680,7 +572,7 @@ export class Messenger {
   /** Rebuilds the graph of a group, and takes it online. */
   async #restore(open: OpenGroup): Promise<void> {
     const { network } = this.#parts
-    const stopTelling = this.#time.every(OPENING_UPDATE_MS, () => this.#changed(open))
+    const stopTelling = this.#time.every(OPENING_UPDATE_MS, () => this.#updates.changed(open))
     try {
       if (await open.log.restore(this.#time)) {
         console.error(`Records of group ${open.log.group.slice(0, 8)} did not agree with its log: repaired.`)
@@ -697,7 +589,7 @@ export class Messenger {
     for (const topic of open.keyring.topics) network.join(topic)
     this.#secrecy.rotateWhenDue(open)
     this.#noteOwnConflicts()
-    this.#changed(open)
+    this.#updates.changed(open)
   }
 
   /** Own event: on disk first, then to windows (onDelivered), then to the network. */
@@ -712,33 +604,14 @@ export class Messenger {
     return delivered
   }
 
-  #delivered(id: GroupId, delivered: Delivered[]): void {
-    const open = this.#groups.get(id)
-    if (!open) return
-    const changed = open.group.noteDelivered(delivered)
-    this.#changed(open)
-    if (this.#listeners.size > 0)
-      this.#announce(open, delivered, changed).catch((error: unknown) => {
-        if (!this.#closing) console.error('Updates could not be built:', error)
-      })
-  }
-
   async #hidden(id: GroupId, entries: readonly Entry[]): Promise<void> {
     const open = this.#groups.get(id)
-    if (!open) return
-    const changed = await open.group.noteHidden(entries)
-    this.#changed(open)
-    this.#tell('timelineChanged', { group: id })
-    if (this.#listeners.size > 0) await this.#announce(open, [], changed)
+    if (open) await this.#updates.hidden(open, entries)
   }
 
   async #unlocked(id: GroupId, entries: readonly Entry[]): Promise<void> {
     const open = this.#groups.get(id)
-    if (!open) return
-    const changed = await open.group.noteUnlocked(entries)
-    this.#changed(open)
-    this.#tell('timelineChanged', { group: id })
-    if (this.#listeners.size > 0) await this.#announce(open, [], changed)
+    if (open) await this.#updates.unlocked(open, entries)
   }
 
   /** Whoever learns of a fork tells the others: gossip knows the proof again that somebody else sends. */
@@ -746,7 +619,7 @@ export class Messenger {
     const open = this.#groups.get(id)
     if (!open) return
     for (const event of proof) open.outbox.push(event)
-    this.#changed(open)
+    this.#updates.changed(open)
   }
 
   /** Somebody has events of this device that its store lacks: see messenger/own-device.ts. */
@@ -754,17 +627,6 @@ export class Messenger {
     if (this.#isRetired) return
     this.#isRetired = true
     retire(this.#self, this.#parts.storage).catch(reportStoreFailure)
-  }
-
-  async #announce({ group, log }: OpenGroup, delivered: Delivered[], changed: number[]): Promise<void> {
-    const id = log.group
-    for (let i = 0; i < delivered.length; i += MAX_MESSAGES_PER_UPDATE) {
-      const shown = delivered.slice(i, i + MAX_MESSAGES_PER_UPDATE).filter(({ event }) => isShown(event.kind))
-      const messages = await Promise.all(shown.map((one) => group.fresh(one)))
-      if (messages.length > 0) this.#tell('messagesDelivered', { group: id, messages })
-    }
-    const messages = await Promise.all(changed.map((n) => group.message(n)))
-    if (messages.length > 0) this.#tell('messagesChanged', { group: id, messages })
   }
 
   #onPeer(peer: PeerKey, connected: boolean): void {
@@ -871,75 +733,17 @@ export class Messenger {
     }
   }
 
-  /** What this device shows of itself to a peer. */
-  #credential({ log, membership, entrance, entranceKnownBy }: OpenGroup, peer: PeerKey): Uint8Array {
-    const { joining } = membership
-    if (joining && !log.engine.roster.isActive(this.#self)) {
-      const { crypto } = this.#parts
-      return encodeCredential(inviteCredential(log.group, joining, this.#person.credentials, crypto))
-    }
-    const isKnown = !entrance || entranceKnownBy.has(peer)
-    return encodeCredential(isKnown ? { type: 'member' } : { type: 'entrance', event: entrance })
-  }
-
-  /** A newcomer gives nothing away, and takes from whoever knows the group. */
-  #refusal(open: OpenGroup, peer: PeerKey, credential: Uint8Array): Promise<Refusal | undefined> {
-    const { log, admission } = open
-    if (!log.engine.roster.isActive(this.#self)) return Promise.resolve(undefined)
-    return admission.refusal(peer, credential, async (event) => {
-      const { written, verdict } = await log.receive([event], peer, () => this.#now())
-      await written
-      // Whoever has just entered is under no topic yet: this device tells the others.
-      const decoded = decodeEvent(event, log.group, this.#parts.crypto.sha256)
-      if (verdict === 'accept' && 'event' in decoded) open.outbox.push(decoded.event)
-    })
-  }
-
-  async #noteRefusal(
-    open: OpenGroup | undefined,
-    peer: PeerKey,
-    refusal: Refusal,
-    event: Uint8Array,
-  ): Promise<void> {
-    if (!open) return
-    open.entranceKnownBy.delete(peer)
-    if (!open.group.joined) open.joinProblem = problemOf(refusal)
-    else if (refusal === 'removed') {
-      const { log } = open
-      const { written } = await log.receive([event], peer, () => this.#now())
-      await written
-      // Signed by somebody of the group: until what led to it is here, it is a claim.
-      for (let round = 0; round < MAX_REMOVAL_ROUNDS && this.#isRemovalPending(open); round++)
-        await this.#syncing.ask(log.group, peer, log.engine.missing())
-      if (this.#isRemovalPending(open)) open.group.noteRefused(true)
-    }
-    this.#changed(open)
-  }
-
-  /** Something waits that takes this person, or this device, out of the group. */
-  #isRemovalPending({ log }: OpenGroup): boolean {
-    return log.engine.pending().some(({ event }) => {
-      const change = decodeBody(event)?.change
-      if (change?.kind === 'removeDevice') return change.device === this.#self
-      return change?.kind === 'remove' && change.target === this.#person.user
-    })
-  }
-
-  #joinProblem(id: GroupId): JoinProblem | undefined {
-    const open = this.#groups.get(id)
-    if (!open?.membership.joining) return undefined
-    if (open.joinProblem) return open.joinProblem
-    const isAlone = this.#links.admitted(id).length === 0
-    const isLong = this.#time.monotonicMs() - open.joiningSinceMs > UNREACHABLE_AFTER_MS
-    return isAlone && isLong ? 'unreachable' : undefined
+  async #refused(open: OpenGroup, peer: PeerKey, refusal: Refusal, event: Uint8Array): Promise<void> {
+    await this.#admitting.noteRefusal(open, peer, refusal, event)
+    this.#updates.changed(open)
   }
 
   /** Who belongs to the group was written down. */
   #peopleKnown(id: GroupId, isRenamed: boolean): void {
     const open = this.#groups.get(id)
     if (!open || open.log.opening) return
-    if (isRenamed) this.#tell('timelineChanged', { group: id })
-    this.#peopleChanged(open)
+    if (isRenamed) this.#updates.tell('timelineChanged', { group: id })
+    this.#updates.peopleChanged(open)
     this.#noteOwnConflicts()
     this.#secrecy.wake(open)
     this.#secrecy.rotateWhenDue(open)
@@ -954,11 +758,6 @@ export class Messenger {
         this.#syncing.expel(id, peer)
       } else if (!isAdmitted && roster.isActive(tag)) this.#syncing.start(id, peer)
     }
-  }
-
-  #peopleChanged(open: OpenGroup): void {
-    open.arePeopleChanged = true
-    this.#changed(open)
   }
 
   /** The sources of what waits, and then two more peers, for what it lacks; then everybody for everything. */
@@ -999,7 +798,7 @@ export class Messenger {
     const now = this.#now()
     this.#links.dialDue(now.atMs)
     for (const open of this.#groups.values()) {
-      if (open.log.engine.pending().length > 0) this.#changed(open)
+      if (open.log.engine.pending().length > 0) this.#updates.changed(open)
       open.log.tick(now).catch(reportStoreFailure)
     }
   }
@@ -1068,53 +867,13 @@ export class Messenger {
     return open
   }
 
-  #diagnostics(): Diagnostics {
-    const logs = [...this.#groups.values()].map(({ log }) => log)
-    const sum = (of: (log: GroupLog) => number) => logs.reduce((total, log) => total + of(log), 0)
-    return {
-      ...this.#counters.report(),
-      delivered: sum(({ engine: { history } }) => history.log.length - history.forks.hiddenCount),
-      pending: sum((log) => log.engine.pending().length) + this.#secretsToCome(),
-      wireBytes: this.#parts.network.wireBytes(),
-      metadataBytes: sum((log) => log.metadataBytes),
-      eventBytes: sum((log) => log.eventBytes),
-    }
-  }
-
-  /** Secrets that somebody is still to hand over, or to make. */
-  #secretsToCome(): number {
-    const joined = [...this.#groups.values()].filter(({ group }) => group.joined)
-    return joined.reduce(
-      (total, { keyring }) => total + keyring.missing.length + (keyring.isRotationDue ? 1 : 0),
-      0,
-    )
-  }
-
   #summary(open: OpenGroup): GroupSummary {
     return open.group.summary(this.#time.monotonicMs())
-  }
-
-  #allChanged(): void {
-    for (const open of this.#groups.values()) this.#changed(open)
-  }
-
-  #changed(open: OpenGroup | undefined): void {
-    if (!open || open.cancelSummary || this.#listeners.size === 0) return
-    open.cancelSummary = this.#time.after(SUMMARY_DELAY_MS, () => {
-      open.cancelSummary = undefined
-      this.#tell('groupChanged', this.#summary(open))
-      if (open.arePeopleChanged) this.#tell('peopleChanged', { group: open.log.group })
-      open.arePeopleChanged = false
-    })
   }
 
   /** Something went wrong that nobody waits for; after the store was closed, that is why. */
   #failed(error: unknown): void {
     if (!this.#closing) reportStoreFailure(error)
-  }
-
-  #tell(name: UpdateName, argument: unknown): void {
-    for (const listener of this.#listeners) listener(name, argument)
   }
 
   #shuffled<T>(items: T[]): T[] {

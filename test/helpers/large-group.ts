@@ -25,7 +25,7 @@ import {
   encodeMembership,
   type InviteText,
 } from '../../src-main/messenger/membership.ts'
-import { openMessenger } from '../../src-main/messenger/messenger.ts'
+import { openMessenger } from '../../src-main/messenger/opening.ts'
 import { openDeviceKey } from '../../src-main/messenger/own-device.ts'
 import { systemTime } from '../../src-main/messenger/time.ts'
 import { groupKey } from '../../src-main/storage/keys.ts'

@@ -15,7 +15,7 @@ import {
   type Updates,
 } from '../../src-main/api/contract.ts'
 import { connectRpc } from '../../src-main/api/rpc.ts'
-import { openMessenger } from '../../src-main/messenger/messenger.ts'
+import { openMessenger } from '../../src-main/messenger/opening.ts'
 import { eventKey, stateKey } from '../../src-main/storage/keys.ts'
 import { openLevelStorage } from '../../src-main/storage/level.ts'
 import { LOOPBACK, writeLargeGroup } from '../helpers/large-group.ts'

@@ -3,7 +3,8 @@ import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { openMessenger, type Messenger } from '../../src-main/messenger/messenger.ts'
+import type { Messenger } from '../../src-main/messenger/messenger.ts'
+import { openMessenger } from '../../src-main/messenger/opening.ts'
 import { forkedIn, peopleOf, texts, until } from '../helpers/messengers.ts'
 
 async function freshFolder(): Promise<string> {
