@@ -119,7 +119,7 @@ export class Crowd {
       this.#pass(post.atMs)
       this.director.reach(written / events)
       this.#write(post)
-      if (++written % 1_000 === 0) onProgress?.(written)
+      if (++written % 100 === 0) onProgress?.(written)
     }
     this.director.reach(1)
     this.#pass(endMs)

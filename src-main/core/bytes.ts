@@ -149,6 +149,17 @@ export class Writer {
     return this.#length === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.#length)
   }
 
+  /** What was written, without copying it: only until something else is. */
+  peek(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  /** Begins again, in the same memory. */
+  clear(): this {
+    this.#length = 0
+    return this
+  }
+
   #reserve(size: number): Uint8Array {
     if (this.#length + size > this.#bytes.length) {
       const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + size))

@@ -63,6 +63,8 @@ export type Branch = string
 const NOTHING: readonly Entry[] = []
 const NO_HASH = new Uint8Array(0)
 const BUCKETS = 256
+/** What is hashed, written into again and again: a large group has all of its buckets hashed in a row. */
+const TIPS = new Writer()
 
 export class History {
   readonly log: Entry[] = []
@@ -258,13 +260,13 @@ export class History {
   }
 
   #hashOf({ devices }: GrowingBucket, sha256: Sha256): Uint8Array {
-    const writer = new Writer(32 * 2 * devices.length)
+    TIPS.clear()
     for (const device of devices)
       for (const chain of ['m', 'c'] as const) {
         const tip = this.forks.lastKept(device.tag, device[chain])
-        if (tip && !this.forks.has(device.tag)) writer.hex(tip.id)
+        if (tip && !this.forks.has(device.tag)) TIPS.hex(tip.id)
       }
-    return writer.length > 0 ? sha256(writer.finish()) : NO_HASH
+    return TIPS.length > 0 ? sha256(TIPS.peek()) : NO_HASH
   }
 
   /** What a forked device writes is not kept until forks.version grows. */
