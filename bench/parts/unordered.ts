@@ -29,7 +29,7 @@ import {
   type Row,
 } from '../../src-main/messenger/records.ts'
 import { systemTime } from '../../src-main/messenger/time.ts'
-import { encodeN, eventKey, stateKey, timelineIndexKey } from '../../src-main/storage/keys.ts'
+import { encodeN, eventKey, stateKey, timelineIndexKey, timelineRange } from '../../src-main/storage/keys.ts'
 import { epochOfWorld, TOPIC, type Broadcast, type BroadcastParts } from './broadcast.ts'
 
 type Fields = Pick<EventFields, 'kind' | 'tag' | 'hlc' | 'body'>
@@ -111,7 +111,7 @@ export async function openUnordered(parts: BroadcastParts): Promise<Broadcast> {
         put.push([eventKey(group, event.n), event.bytes])
         const reaction = decodeReaction(contentOf(event))
         if (reaction) put.push(reactionRow(group, reaction.target, event.n))
-        else put.push([timelineIndexKey(group, keyOf(event)), encodePlaced(placed(event))])
+        else put.push([placeOf(event), encodePlaced(placed(event))])
       }
       put.push([stateKey(group), encodeN(batch.events.at(-1)!.n)])
       await storage.write({ put }, { durable: batch.durable })
@@ -120,6 +120,9 @@ export async function openUnordered(parts: BroadcastParts): Promise<Broadcast> {
     }
     writing = undefined
   }
+
+  const placeOf = ({ hlc, tag }: Plain) =>
+    new Writer(64).bytes(timelineRange(group).from).uint64(hlc).hex(tag).finish()
 
   function placed(event: Numbered): Placed {
     const replyTo = decodeMessage(contentOf(event))?.replyTo
@@ -169,5 +172,3 @@ export async function openUnordered(parts: BroadcastParts): Promise<Broadcast> {
     },
   }
 }
-
-const keyOf = ({ hlc, tag }: Plain) => hlc.toString(16).padStart(16, '0') + tag

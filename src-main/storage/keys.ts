@@ -1,6 +1,6 @@
 /**
  * Where each record lives. First byte: what it is; then the first 16 bytes of the group id, then parts of fixed width,
- * big-endian, so that byte order is the order we read in and no prefix leaks into another.
+ * big-endian, or that tell their width, so that byte order is the order we read in and no prefix leaks into another.
  *
  *   e group n      -> event bytes, in delivery order: the log, the only truth
  *   f group tag    -> the proof that a device forked: its two events
@@ -41,8 +41,6 @@ export function decodeN(bytes: Uint8Array): number {
 }
 
 export const eventKey = (group: GroupId, n: number) => concat([prefix('e', group), encodeN(n)])
-export const timelineIndexKey = (group: GroupId, key: TimelineKey) =>
-  concat([prefix('o', group), fromHex(key)])
 export const reactionKey = (group: GroupId, target: EventId, n: number) =>
   concat([reactionPrefix(group, target), encodeN(n)])
 export const deviceKey = (group: GroupId, tag: DeviceTag) => concat([prefix('m', group), fromHex(tag)])
@@ -53,6 +51,22 @@ export const stateKey = (group: GroupId) => prefix('s', group)
 export const groupKey = (group: GroupId) => prefix('g', group)
 export const draftKey = (group: GroupId) => prefix('d', group)
 export const settingKey = (name: string) => ascii(`a${name}`)
+
+const CHAIN_AT = 16
+const SEQ_SIZE = 7
+
+/**
+ * A timeline key without the leading zeros of its seq: how long that is goes into the byte of the chain, so the order of the
+ * bytes is that of the keys. What extends a key extends these bytes.
+ */
+export function timelineIndexKey(group: GroupId, key: TimelineKey): Uint8Array {
+  const bytes = fromHex(key)
+  let seqAt = CHAIN_AT + 1
+  while (seqAt < CHAIN_AT + SEQ_SIZE && bytes[seqAt] === 0) seqAt++
+  const size = CHAIN_AT + 1 + SEQ_SIZE - seqAt
+  const chain = Uint8Array.of((bytes[CHAIN_AT]! << 3) | size)
+  return concat([prefix('o', group), bytes.subarray(0, CHAIN_AT), chain, bytes.subarray(seqAt)])
+}
 
 /** The log, after event afterN. */
 export const eventRange = (group: GroupId, afterN = 0): KeyRange => ({
