@@ -62,16 +62,16 @@ export class Window {
     await this.message(text, '[data-status=sent]').waitFor()
   }
 
-  /** Answers a message with another. */
+  /** Answers a message with another. With the focus its actions stay, however the list comes to rest under the pointer. */
   async reply(to: string, text: string): Promise<void> {
-    await this.message(to).hover()
+    await this.message(to).focus()
     await this.message(to).getByTestId('reply-button').click()
     await this.see('composer-quote').waitFor()
     await this.say(text)
   }
 
   async react(to: string, emoji: string): Promise<void> {
-    await this.message(to).hover()
+    await this.message(to).focus()
     await this.message(to).getByTestId('react-button').click()
     await this.page.locator(`[data-testid=quick-reaction][data-emoji="${emoji}"]`).click()
   }
