@@ -21,7 +21,6 @@ import { chainOf, deviceTag, encodeEvent, commitTo, KIND, type Event } from '../
 import { hlcAt } from '../core/hlc.ts'
 import type { Entry } from '../core/history.ts'
 import { encodeCreate, isEntrance } from '../core/control/bodies.ts'
-import { ROLE } from '../core/control/operation.ts'
 import { Relay } from '../core/relay.ts'
 import { commitmentTo, epochSecret } from '../core/secrets/derivations.ts'
 import { type Crypto, type KeyPair } from '../crypto/crypto.ts'
@@ -38,6 +37,7 @@ import { admitting, type Admitting } from './admitting.ts'
 import { checked } from './arguments.ts'
 import { encodeMessage, encodeProfile, encodeReaction, encodeSettings } from './content.ts'
 import { Counters } from './counters.ts'
+import { Demands } from './demands.ts'
 import { readDraft, saveDraft } from './drafts.ts'
 import { enter } from './entering.ts'
 import { Group } from './group.ts'
@@ -45,7 +45,7 @@ import { GroupLog, type Delivered } from './group-log.ts'
 import { Links } from './links.ts'
 import { Keyring } from './keyring.ts'
 import { decodeInvite, decodeMembership, encodeMembership, type Membership } from './membership.ts'
-import { demandRole, type Acting, type OpenGroup } from './open-group.ts'
+import { type Acting, type OpenGroup } from './open-group.ts'
 import { operation } from './operation.ts'
 import { Outbox, type Batching } from './outbox.ts'
 import { isRetired, openStoreOf, retire } from './own-device.ts'
@@ -55,7 +55,7 @@ import { Secrecy } from './secrecy.ts'
 import { mergeConflicts } from './particulars.ts'
 import { pictureBytes, Self } from './self.ts'
 import { Syncing } from './syncing.ts'
-import { inTime, systemTime, type Time } from './time.ts'
+import { systemTime, type Time } from './time.ts'
 import { Updates } from './updates.ts'
 
 const VERSION = '0.1.0'
@@ -66,8 +66,6 @@ const ANTI_ENTROPY_MS = 5_000
 const ROWS_PER_WRITE = 256
 /** How often windows are told how far a group has been opened. */
 const OPENING_UPDATE_MS = 250
-/** Whoever writes to a group that is being opened waits no longer: less than a window waits for an answer. */
-const MAX_OPENING_WAIT_MS = 25_000
 
 /** What a messenger is made of; tests and simulations put other implementations in. */
 export interface MessengerParts {
@@ -97,6 +95,7 @@ export class Messenger {
   readonly #self: string
   readonly #person: Self
   readonly #protection: KeyProtection
+  readonly #demands: Demands
   readonly #acting: Acting
   readonly #secrecy: Secrecy
   readonly #groups = new Map<GroupId, OpenGroup>()
@@ -166,9 +165,10 @@ export class Messenger {
       onForkSuspected: () => this.#counters.forksSuspected++,
       onFault: (peer, reason) => this.#counters.refuse(reason, peer),
     })
+    this.#demands = new Demands({ groups: this.#groups, isRetired: () => this.#isRetired, time: this.#time })
     this.#acting = {
       self: this.#self,
-      demandWritable: (group) => this.#demandWritableGroup(group),
+      demandWritable: this.#demands.member,
       append: (open, kind, body, covers) => this.#append(open, kind, body, covers),
       save: (open) => this.#saveMembership(open.membership),
       rotate: (open) => this.#secrecy.rotate(open),
@@ -191,8 +191,8 @@ export class Messenger {
       operation({
         ...this.#acting,
         ...{ network, links: this.#links, groups: this.#groups, counters: this.#counters },
-        restored: (group) => this.#restored(this.#demand(group)),
-        demandWriter: (group) => this.#demandWriter(group),
+        restored: this.#demands.opened,
+        demandWriter: this.#demands.writer,
       }),
     )
   }
@@ -287,37 +287,37 @@ export class Messenger {
       createGroup: (settings) => this.#createGroup(settings),
       joinGroup: ({ invite }) => this.#joinGroup(invite),
       cancelJoin: async ({ group }) => {
-        if (this.#demand(group).group.joined)
+        if (this.#demands.group(group).group.joined)
           throw new AppError('STILL_MEMBER', 'You are in this group already.')
         await this.#delete(group)
       },
       deleteGroup: async ({ group }) => {
-        const open = this.#demand(group)
+        const open = this.#demands.group(group)
         if (open.group.joined && open.group.summary(0).people > 1)
           throw new AppError('STILL_MEMBER', 'Leave the group first; then it can be deleted here.')
         await this.#delete(group)
       },
-      getPeople: async ({ group, after }) => this.#demand(group).group.people(after),
-      getTimeline: ({ group, ...page }) => this.#demand(group).group.page(page),
-      explain: async ({ group, message }) =>
-        (await this.#restored(this.#demand(group))).group.explain(message),
+      getPeople: async ({ group, after }) => this.#demands.group(group).group.people(after),
+      getTimeline: ({ group, ...page }) => this.#demands.group(group).group.page(page),
+      explain: async ({ group, message }) => (await this.#demands.opened(group)).group.explain(message),
       post: async ({ group, text, replyTo }) => {
-        const open = await this.#demandWriter(group)
+        const open = await this.#demands.writer(group)
         const body = encodeMessage({ text, replyTo })
         return open.group.fresh(await this.#append(open, KIND.message, body, replyTo))
       },
       react: async ({ group, target, emoji, on }) => {
         const body = encodeReaction({ target, emoji, on })
-        await this.#append(await this.#demandWriter(group), KIND.reaction, body, target)
+        await this.#append(await this.#demands.writer(group), KIND.reaction, body, target)
       },
-      saveDraft: ({ group, draft }) => saveDraft(this.#parts.storage, this.#demand(group).log.group, draft),
-      getDraft: ({ group }) => readDraft(this.#parts.storage, this.#demand(group).log.group),
+      saveDraft: ({ group, draft }) =>
+        saveDraft(this.#parts.storage, this.#demands.group(group).log.group, draft),
+      getDraft: ({ group }) => readDraft(this.#parts.storage, this.#demands.group(group).log.group),
       markRead: async ({ group, n }) => {
-        const open = this.#demand(group)
+        const open = this.#demands.group(group)
         open.group.markRead(n)
         open.membership.readN = open.group.readN
         this.#updates.changed(open)
-        await this.#restored(open)
+        await this.#demands.opened(open.log.group)
         await this.#saveMembership(open.membership)
       },
     }
@@ -361,7 +361,7 @@ export class Messenger {
 
   /** The first event of a group: its id is the group's id, and it makes this device's person the owner. */
   async #createGroup(settings: Parameters<Commands['createGroup']>[0]): Promise<GroupSummary> {
-    this.#demandWritable()
+    this.#demands.writable()
     const { picture, ...texts } = settings
     const content = { ...texts, picture: picture === undefined ? undefined : pictureBytes(picture) }
     const { crypto, key, network } = this.#parts
@@ -405,7 +405,7 @@ export class Messenger {
   }
 
   async #joinGroup(text: string): Promise<GroupSummary> {
-    this.#demandWritable()
+    this.#demands.writable()
     const { group, invite, seed, groupName, addresses } = decodeInvite(text, this.#parts.crypto)
     const joining = { invite, seed }
     const known = this.#groups.get(group)
@@ -437,7 +437,7 @@ export class Messenger {
   /** Takes everything of a group off this device. */
   async #delete(id: GroupId): Promise<void> {
     const { storage } = this.#parts
-    const open = this.#demand(id)
+    const open = this.#demands.group(id)
     this.#groups.delete(id)
     open.cancelSummary?.()
     open.outbox.stop()
@@ -728,7 +728,7 @@ export class Messenger {
     if (this.#isRetired) return
     for (const open of this.#groups.values()) {
       if (!open.group.joined) continue
-      await this.#restored(open)
+      await this.#demands.opened(open.log.group)
       await this.#append(open, KIND.profile, encodeProfile(change))
     }
   }
@@ -823,48 +823,6 @@ export class Messenger {
   async #saveMembership(membership: Membership): Promise<void> {
     const row = [groupKey(membership.group), encodeMembership(membership)] as const
     await this.#parts.storage.write({ put: [row] }, { durable: true })
-  }
-
-  #demand(id: GroupId): OpenGroup {
-    const open = this.#groups.get(id)
-    if (!open) throw new AppError('UNKNOWN_GROUP', 'This app is not in that group.')
-    return open
-  }
-
-  #demandWritable(): void {
-    if (this.#isRetired)
-      throw new AppError(
-        'DEVICE_RETIRED',
-        'This data folder was restored from a backup, or is in use on a second machine. ' +
-          'Close Tapri and start it again: it goes on as a new device in the same groups.',
-      )
-  }
-
-  #demandJoined(id: GroupId): OpenGroup {
-    const open = this.#demand(id)
-    this.#demandWritable()
-    if (open.group.isReady) return open
-    if (open.group.out) throw new AppError('NOT_ALLOWED', 'You do not belong to this group any more.')
-    throw new AppError('NOT_JOINED_YET', 'Still joining: no member of the group has answered yet.')
-  }
-
-  /** Like #demandJoined, once the group has been opened. Fails also with AppError TIMED_OUT, CLOSED, or what is wrong with it. */
-  async #demandWritableGroup(id: GroupId): Promise<OpenGroup> {
-    await this.#restored(this.#demandJoined(id))
-    return this.#demandJoined(id)
-  }
-
-  /** Like #demandWritableGroup, of somebody who does more than read. */
-  async #demandWriter(id: GroupId): Promise<OpenGroup> {
-    const open = await this.#demandWritableGroup(id)
-    demandRole(open, ROLE.member)
-    return open
-  }
-
-  async #restored(open: OpenGroup): Promise<OpenGroup> {
-    const late = () => new AppError('TIMED_OUT', 'This group is still being opened. Try again in a moment.')
-    await inTime(open.log.restored, MAX_OPENING_WAIT_MS, this.#time, late)
-    return open
   }
 
   #summary(open: OpenGroup): GroupSummary {
