@@ -2,15 +2,14 @@
  * How long does it take until an own message is on the disk? One after the other, each with a sync of the file, through
  * the log of a group with nothing in it and of one with EVENTS events.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { KIND } from '../src-main/core/event.ts'
 import { encodeMessage } from '../src-main/messenger/content.ts'
 import { openLog, writeLargeGroup } from '../test/helpers/large-group.ts'
+import { inFolder, sizeAt } from './parts/setting.ts'
 
-const EVENTS = Number(process.argv[2] ?? 100_000)
+const EVENTS = sizeAt(1, 100_000)
 const AUTHORS = 8
 const APPENDS = 1_000
 const TEXT = 'the kind of sentence that people write to each other during the day'
@@ -32,8 +31,7 @@ async function measure(dataFolder: string, events: number) {
   return { events, p50Ms: at(0.5), p99Ms: at(0.99) }
 }
 
-const folder = await mkdtemp(join(tmpdir(), 'tapri-bench-'))
-try {
+await inFolder(async (folder) => {
   const empty = await measure(join(folder, 'empty'), 0)
   const large = await measure(join(folder, 'large'), EVENTS)
   console.log(
@@ -44,6 +42,4 @@ try {
       large,
     }),
   )
-} finally {
-  await rm(folder, { recursive: true })
-}
+})

@@ -5,8 +5,6 @@
  * Throughput: all peers post as fast as they can, until everybody has everything on disk. Latency: one peer posts now and
  * then; from the call until another peer announces the message to its window.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sodiumCrypto } from '../src-main/crypto/sodium.ts'
 import { Messenger } from '../src-main/messenger/messenger.ts'
@@ -16,6 +14,7 @@ import { openLevelStorage } from '../src-main/storage/level.ts'
 import { officeWorkload } from '../scripts/sim/workload.ts'
 import { answerParent, Child } from './parts/children.ts'
 import { median, percentile, poll, rounded, spread } from './parts/measure.ts'
+import { inFolder } from './parts/setting.ts'
 
 const PEERS = 3
 const ROUNDS = 3
@@ -179,11 +178,4 @@ async function measure(folder: string): Promise<void> {
 }
 
 if (process.send) answerParent(makePeer())
-else {
-  const folder = await mkdtemp(join(tmpdir(), 'tapri-bench-'))
-  try {
-    await measure(folder)
-  } finally {
-    await rm(folder, { recursive: true })
-  }
-}
+else await inFolder(measure)

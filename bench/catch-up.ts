@@ -7,8 +7,7 @@
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { toHex } from '../src-main/core/bytes.ts'
@@ -25,9 +24,10 @@ import { sealedStorage } from '../src-main/messenger/sealed-store.ts'
 import { openMemoryStorage } from '../src-main/storage/memory.ts'
 import { eventRange } from '../src-main/storage/keys.ts'
 import { epochsOf, openingWith, until } from '../test/helpers/messengers.ts'
+import { inFolder, sizeAt } from './parts/setting.ts'
 
-const EVENTS = Number(process.argv[2] ?? 10_000)
-const PEERS = Number(process.argv[3] ?? 1)
+const EVENTS = sizeAt(1, 50_000)
+const PEERS = sizeAt(2, 1)
 const AUTHORS = 8
 const TEXT = 'the kind of sentence that people write to each other during the day'
 const LISTEN = ['/ip4/127.0.0.1/tcp/0']
@@ -159,11 +159,4 @@ async function openAll(dataFolder: string, group: string): Promise<number> {
 }
 
 if (process.send) await serve(process.argv[4]!)
-else {
-  const folder = await mkdtemp(join(tmpdir(), 'tapri-bench-'))
-  try {
-    await measure(folder)
-  } finally {
-    await rm(folder, { recursive: true })
-  }
-}
+else await inFolder(measure)

@@ -4,16 +4,15 @@
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { openMessenger } from '../src-main/messenger/opening.ts'
 import { LOOPBACK, writeLargeGroup } from '../test/helpers/large-group.ts'
 import { traceOf, until } from '../test/helpers/messengers.ts'
+import { inFolder, sizeAt } from './parts/setting.ts'
 
-const EVENTS = Number(process.argv[2] ?? 50_000)
-const MEMBERS = Number(process.argv[3] ?? 500)
+const EVENTS = sizeAt(1, 50_000)
+const MEMBERS = sizeAt(2, 500)
 const SCREEN = 50
 
 interface Served {
@@ -81,11 +80,4 @@ async function measure(folder: string): Promise<void> {
 }
 
 if (process.send) await serve(process.argv[4]!)
-else {
-  const folder = await mkdtemp(join(tmpdir(), 'tapri-bench-'))
-  try {
-    await measure(folder)
-  } finally {
-    await rm(folder, { recursive: true })
-  }
-}
+else await inFolder(measure)

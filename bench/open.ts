@@ -4,14 +4,14 @@
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { openMessenger } from '../src-main/messenger/opening.ts'
 import { LOOPBACK, writeLargeGroup } from '../test/helpers/large-group.ts'
+import { inFolder, sizeAt } from './parts/setting.ts'
 
-const EVENTS = Number(process.argv[2] ?? 100_000)
+/** A process that opens the folder is told where it is instead. */
+const EVENTS = process.send ? 0 : sizeAt(1, 100_000)
 const AUTHORS = 8
 const UNREAD = 500
 const RUNS = 5
@@ -74,11 +74,4 @@ if (process.send) {
   const [dataFolder, group] = process.argv.slice(2)
   process.send(await openOnce(dataFolder!, group!))
   process.disconnect()
-} else {
-  const folder = await mkdtemp(join(tmpdir(), 'tapri-bench-'))
-  try {
-    await measure(join(folder, 'data'))
-  } finally {
-    await rm(folder, { recursive: true })
-  }
-}
+} else await inFolder((folder) => measure(join(folder, 'data')))

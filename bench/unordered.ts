@@ -8,8 +8,7 @@
  * until another peer has it on disk and hands it on, over all pairs; and the same without the author's own durable write,
  * which takes most of it and is the same on both sides.
  */
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Level } from 'level'
 import { KIND } from '../src-main/core/event.ts'
@@ -22,6 +21,7 @@ import { makeWorld, type World } from '../test/helpers/people.ts'
 import { openOrdered, TOPIC } from './parts/broadcast.ts'
 import { answerParent, Child } from './parts/children.ts'
 import { median, percentile, poll, rounded, spread } from './parts/measure.ts'
+import { inFolder } from './parts/setting.ts'
 import { openUnordered } from './parts/unordered.ts'
 
 const NAMES = ['alice', 'bob', 'carol', 'dave', 'erin']
@@ -224,11 +224,4 @@ async function measure(folder: string): Promise<void> {
 }
 
 if (process.send) answerParent(makePeer())
-else {
-  const folder = await mkdtemp(join(tmpdir(), 'tapri-bench-'))
-  try {
-    await measure(folder)
-  } finally {
-    await rm(folder, { recursive: true })
-  }
-}
+else await inFolder(measure)
