@@ -48,7 +48,7 @@ console.log(
     bytes: { mean: rounded(metadata), p99: percentile(messages.map(orderingBytes), 0.99) },
     parts: {
       seq: rounded(mean(({ seq }) => varintSize(seq))),
-      deps: rounded(mean(({ deps }) => deps.reduce((sum, { seq }) => sum + 8 + varintSize(seq), 1))),
+      deps: rounded(mean(({ deps }) => deps.reduce((sum, { seq }) => sum + 8 + varintSize(seq), 0))),
       commitment: 16,
       controlHeads: rounded(
         mean(({ controlHeads }) => (controlHeads ? 1 + 32 * controlHeads.length : 0)),

@@ -4,7 +4,8 @@
  *   version 1 | kind | flags | device tag 8 | seq | hlc 8 | deps | commit 16 | control heads? | epoch? 8
  *   | body length | signature 64 | body
  *
- * deps: count (1 byte), then per dot: device tag 8, seq. control heads: count (1 byte), then ids of 32.
+ * flags: 1 with control heads, 2 with an epoch, and 4 times the number of deps, most of which are few. deps: per dot, device
+ * tag 8, seq. control heads: count (1 byte), then ids of 32.
  * Integers without a width are varints. id = SHA-256("ev1", group id, all fields up to body length, SHA-256(body)):
  * the signature is not part of the id, because an author can mint two valid signatures.
  *
@@ -85,6 +86,7 @@ export type DecodeResult = { event: Event } | { reason: 'oversized' | 'unknown-v
 const VERSION = 1
 const FLAG_CONTROL_HEADS = 1
 const FLAG_EPOCH = 2
+const FLAG_BITS = 2
 const SIGNATURE_SIZE = 64
 const ID_PREFIX = ascii('ev1')
 const NO_GROUP = new Uint8Array(32)
@@ -175,7 +177,7 @@ export function decodeEvent(bytes: Uint8Array, group: GroupId, sha256: Sha256): 
   const tag = reader.hex(8)
   const seq = reader.varint()
   const hlc = reader.uint64()
-  const deps = readDeps(reader)
+  const deps = readDeps(reader, flags >> FLAG_BITS)
   const commit = reader.bytes(16)
   const controlHeads = flags & FLAG_CONTROL_HEADS ? readControlHeads(reader) : undefined
   const epoch = flags & FLAG_EPOCH ? reader.bytes(8) : undefined
@@ -184,15 +186,14 @@ export function decodeEvent(bytes: Uint8Array, group: GroupId, sha256: Sha256): 
   const signature = reader.bytes(SIGNATURE_SIZE)
   const body = reader.bytes(bodyLength)
   const fields: EventFields = { kind, tag, seq, hlc, deps, commit, controlHeads, epoch, body }
-  if (!reader.isDone() || flags > (FLAG_CONTROL_HEADS | FLAG_EPOCH) || !isWellFormed(fields))
-    return { reason: 'malformed' }
+  if (!reader.isDone() || !isWellFormed(fields)) return { reason: 'malformed' }
   const id = eventId(bytes.subarray(0, headerLength), body, group, sha256)
   return { event: { ...fields, id: toHex(id), signature, bytes } }
 }
 
 /** Bytes of an event that exist only for the order: seq, deps, commitment and control heads. */
 export function orderingBytes(event: EventFields): number {
-  const deps = event.deps.reduce((size, dot) => size + 8 + varintSize(dot.seq), 1)
+  const deps = event.deps.reduce((size, dot) => size + 8 + varintSize(dot.seq), 0)
   const heads = event.controlHeads === undefined ? 0 : 1 + 32 * event.controlHeads.length
   return varintSize(event.seq) + deps + event.commit.length + heads
 }
@@ -223,9 +224,9 @@ export function contextIn({ bytes, body }: Pick<Event, 'bytes' | 'body'>): Uint8
 function writeContext(fields: EventFields): Writer {
   if (!isWellFormed(fields)) throw new TypeError('event has a field out of its limits')
   const { kind, tag, seq, hlc, deps, commit, controlHeads, epoch } = fields
-  const flags = (controlHeads ? FLAG_CONTROL_HEADS : 0) | (epoch ? FLAG_EPOCH : 0)
+  const flags =
+    (deps.length << FLAG_BITS) | (epoch ? FLAG_EPOCH : 0) | (controlHeads ? FLAG_CONTROL_HEADS : 0)
   const writer = new Writer().byte(VERSION).byte(kind).byte(flags).hex(tag).varint(seq).uint64(hlc)
-  writer.byte(deps.length)
   for (const dot of deps) writer.hex(dot.tag).varint(dot.seq)
   writer.bytes(commit)
   if (controlHeads) {
@@ -253,10 +254,9 @@ function isWellFormed({ kind, tag, seq, deps, commit, controlHeads, epoch, body 
   )
 }
 
-function readDeps(reader: Reader): Dot[] {
+function readDeps(reader: Reader, count: number): Dot[] {
   const deps: Dot[] = []
-  for (let count = reader.byte(); count > 0 && !reader.failed; count--)
-    deps.push({ tag: reader.hex(8), seq: reader.varint() })
+  for (; count > 0 && !reader.failed; count--) deps.push({ tag: reader.hex(8), seq: reader.varint() })
   return deps
 }
 

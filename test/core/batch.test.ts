@@ -155,7 +155,7 @@ describe('a batch', () => {
     while (burst.length < 10) burst.push(next(burst.at(-1)!))
     const added = encode(burst).length - encode(burst.slice(0, 9)).length
     expect(added).toBe(6 + SIGNATURE.length + first.body.length)
-    expect(burst.at(-1)!.bytes.length).toBe(38 + SIGNATURE.length + first.body.length)
+    expect(burst.at(-1)!.bytes.length).toBe(37 + SIGNATURE.length + first.body.length)
   })
 
   test('never throws, whatever the bytes', () => {

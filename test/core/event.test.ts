@@ -52,17 +52,17 @@ describe('the encoding of an event', () => {
   test('has exactly these bytes, and this id', () => {
     const event = encode(SAMPLE)
     expect(toHex(event.bytes)).toBe(
-      '010100' +
+      '010104' +
         '0123456789abcdef' +
         'ac02' +
         '019b000000000001' +
-        '01aaaaaaaaaaaaaaaa05' +
+        'aaaaaaaaaaaaaaaa05' +
         'cc'.repeat(16) +
         '02' +
         '07'.repeat(64) +
         '6869',
     )
-    expect(event.id).toBe('f03fa077a7fc702f4effdae810daf58ccbc8c57692a01eee7b5a55520969e4db')
+    expect(event.id).toBe('ac960b5ea513dc60881cff07d602f5b8a06b96768466aa367b3b68c53a992cb4')
   })
 
   test('begins with what an encrypted body is bound to, whatever that body is', () => {
@@ -75,7 +75,7 @@ describe('the encoding of an event', () => {
       }),
     )
     expect(toHex(encodeContext(SAMPLE))).toBe(
-      `0101000123456789abcdefac02019b00000000000101aaaaaaaaaaaaaaaa05${'cc'.repeat(16)}`,
+      `0101040123456789abcdefac02019b000000000001aaaaaaaaaaaaaaaa05${'cc'.repeat(16)}`,
     )
     expect(() => encodeContext({ ...SAMPLE, seq: 0 })).toThrow(TypeError)
   })
@@ -134,11 +134,11 @@ describe('bytes that are no event', () => {
     ['a truncated event', bytes.subarray(0, -1), 'malformed'],
     ['an event with something behind it', Uint8Array.of(...bytes, 0), 'malformed'],
     ['an unknown version', changed(0, 2), 'unknown-version'],
-    ['unknown flags', changed(2, 4), 'malformed'],
+    ['fewer dots than it says', changed(2, 2 << 2), 'malformed'],
     ['kind 0', changed(1, 0), 'malformed'],
     ['a varint that is longer than needed', changed(11, 0x80, 0x00), 'malformed'],
-    ['seq 0', fromHex('010100' + '0123456789abcdef' + '00' + toHex(bytes.subarray(13))), 'malformed'],
-    ['more dots than allowed', changed(21, MAX_DEPS + 1), 'malformed'],
+    ['seq 0', fromHex('010104' + '0123456789abcdef' + '00' + toHex(bytes.subarray(13))), 'malformed'],
+    ['more dots than allowed', changed(2, (MAX_DEPS + 1) << 2), 'malformed'],
     ['a control event with dots', changed(1, 0x41), 'malformed'],
     ['more than an event can be', new Uint8Array(MAX_EVENT_SIZE_BYTES + 1), 'oversized'],
   ])('%s', (_, input, reason) => {

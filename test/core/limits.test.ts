@@ -82,10 +82,10 @@ describe('an event', () => {
     const { bytes } = cite(MAX_CONTROL_HEADS)
     expect(decodeEvent(bytes, group, crypto.sha256)).toHaveProperty('event')
     expect(() => cite(MAX_CONTROL_HEADS + 1)).toThrow(TypeError)
-    // The count is one byte, after version, kind, flags, tag, seq, date, no dots, and commitment.
+    // The count is one byte, after version, kind, flags, tag, seq, date and commitment.
     const more = bytes.slice()
-    const countAt = bytes.indexOf(MAX_CONTROL_HEADS, 3 + 8 + 1 + 8 + 1 + 16)
-    expect(countAt).toBe(3 + 8 + 1 + 8 + 1 + 16)
+    const countAt = bytes.indexOf(MAX_CONTROL_HEADS, 3 + 8 + 1 + 8 + 16)
+    expect(countAt).toBe(3 + 8 + 1 + 8 + 16)
     more[countAt]! += 1
     expect(decodeEvent(more, group, crypto.sha256)).toEqual({ reason: 'malformed' })
     const history = new History()
