@@ -48,6 +48,8 @@ export class CrowdPeer {
   /** On its disk beside the log: per forked device two events of one place, and how long the log was then. */
   readonly proofs = new Map<DeviceTag, { events: readonly [Uint8Array, Uint8Array]; at: number }>()
   misdeed: Misdeed | undefined
+  /** It behaves, whatever it did before. */
+  isTamed = false
   /** Writes by hand from now on, as a script wants it. */
   isDefiant = false
   forger: Forger | undefined
@@ -106,7 +108,13 @@ export class CrowdPeer {
 
   /** What this peer makes of a frame before it sends it. */
   twist<F extends Frame>(frame: F): F {
-    return twistFrame(frame, this.misdeed, this.#parts.random)
+    return this.isTamed ? frame : twistFrame(frame, this.misdeed, this.#parts.random)
+  }
+
+  /** From now on it does nothing by hand, and says what is so. */
+  tame(): void {
+    this.isTamed = true
+    this.forger = undefined
   }
 
   #makeEngine(): Engine {

@@ -55,7 +55,7 @@ export function mend(crowd: Crowd): void {
   crowd.mesh.separate([])
   for (const peer of crowd.peers) {
     switchOn(crowd, peer)
-    peer.forger = undefined
+    peer.tame()
   }
 }
 
