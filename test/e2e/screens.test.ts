@@ -696,9 +696,13 @@ test('people by role, what one may do with each, and whoever is out', async () =
     await window.keep(`succeed-${suffix}`)
     await page.keyboard.press('Escape')
   }
+  // A row takes the focus a frame or two after the key.
+  const focused = (name: string) => row(name).and(page.locator(':focus')).waitFor()
   await row('Rohit').focus()
   await page.keyboard.press('Home')
+  await focused('Alice Rao')
   await page.keyboard.press('ArrowDown')
+  await focused('Rahul Verma')
   await page.keyboard.press('Enter')
   await window.see('action-verify').waitFor()
   await page.keyboard.press('End')
