@@ -82,10 +82,16 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
     replace: 'return isLoweringOneself(done.operation) && revocation.depth < 0',
   },
   {
+    name: 'R4: who gets its role back is not considered again',
+    file: VERDICTS,
+    find: 'for (let next; (next = waiting.findIndex(mayCount)) >= 0;) accept(waiting.splice(next, 1)[0]!)',
+    replace: 'if (mayCount(revocation)) accept(waiting.pop()!)',
+  },
+  {
     name: 'R3: leaving beyond a cut still ends invites',
     file: VERDICTS,
-    find: '|| context.blunted.has(revocation) ||',
-    replace: '||',
+    find: '!context.blunted.has(revocation) && this.verdict(revocation, context)',
+    replace: 'this.verdict(revocation, context)',
   },
   {
     name: 'R3: invites outlast the office that gave them',

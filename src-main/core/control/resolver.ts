@@ -8,8 +8,8 @@
  *    did beyond the cut without having seen it is cancelled, but for leaving and stepping down. Likewise a revoked invite
  *    admits nobody who had not joined in its past, and a withdrawn naming makes no owner (cuts.ts).
  * R4 Of revocations that cancel each other, the one with precedence holds: by its author's role in its own past, then depth,
- *    then id. They are considered in that order, each given those before it: what somebody of lower role cancels is never
- *    what gave a higher one its role. Those that cancel nothing have no part in this.
+ *    then id. They are considered in that order, each given those before it; one that had no role then, and has it back because
+ *    another is accepted, at once after that: what counts holds. Those that cancel nothing have no part in this.
  * R5 A removal wins, unless the admission had seen it; an invite does not admit again whoever was removed after it was made.
  * R6 Of concurrent promotions and demotions the least counts, succession among them; of concurrent admissions the greatest,
  *    and none of them against a promotion: nobody is demoted by being added twice (roles.ts).

@@ -157,9 +157,7 @@ export class Verdicts {
     // Mostly all but the last were considered before.
     const known = this.#contexts.get(keyOf(inOrder.slice(0, -1)))
     const undone = new Set<number>()
-    let context = known?.isFinal
-      ? this.#accept(inOrder.slice(-1), undone, known)
-      : this.#accept(inOrder, undone, this.#noConflict)
+    let context = this.#accept(inOrder, undone, known?.isFinal ? known : this.#noConflict)
     for (let fallen; (fallen = this.#fallen(context)) !== undefined;) {
       undone.add(fallen)
       context = this.#accept(inOrder, undone, this.#noConflict)
@@ -167,8 +165,11 @@ export class Verdicts {
     return context
   }
 
-  /** Considers these in turn, but for what is undone, on top of what is accepted already. */
-  #accept(revocations: readonly number[], undone: ReadonlySet<number>, before: Context): Context {
+  /**
+   * Considers these in turn, but for what is undone and what is accepted already. Whoever gets its role back because another
+   * one is accepted is considered again at once, the first in order first: what counts is to hold, too.
+   */
+  #accept(inOrder: readonly number[], undone: ReadonlySet<number>, before: Context): Context {
     const context: Context = {
       accepted: [...before.accepted],
       cancelled: new Set(before.cancelled),
@@ -176,11 +177,18 @@ export class Verdicts {
       verdicts: [...before.verdicts],
       isFinal: undone.size === 0,
     }
-    for (const revocation of revocations) {
-      if (undone.has(revocation) || context.blunted.has(revocation) || !this.verdict(revocation, context))
-        continue
+    const accepted = new Set(before.accepted)
+    const waiting: number[] = []
+    const mayCount = (revocation: number) =>
+      !context.blunted.has(revocation) && this.verdict(revocation, context)
+    const accept = (revocation: number) => {
       context.accepted.push(revocation)
       for (const number of this.#reaches.get(revocation)!) this.#reach(revocation, number, context)
+    }
+    for (const revocation of inOrder) {
+      if (undone.has(revocation) || accepted.has(revocation)) continue
+      waiting.push(revocation)
+      for (let next; (next = waiting.findIndex(mayCount)) >= 0;) accept(waiting.splice(next, 1)[0]!)
     }
     return context
   }

@@ -194,9 +194,14 @@ export class Reference {
         }
         return effective
       }
-      for (const revocation of revocations)
-        if (!undone.has(revocation) && !isBlunted(revocation) && evaluate().has(revocation))
-          accepted.push(revocation)
+      const waiting: EventId[] = []
+      const mayCount = (one: EventId) => !isBlunted(one) && evaluate().has(one)
+      for (const revocation of revocations) {
+        if (undone.has(revocation)) continue
+        waiting.push(revocation)
+        // Whoever has its role back because of one that was accepted comes now.
+        for (let next; (next = waiting.findIndex(mayCount)) >= 0;) accepted.push(...waiting.splice(next, 1))
+      }
       const effective = evaluate()
       const fallen = accepted.findLast((revocation) => !effective.has(revocation))
       if (fallen === undefined) {

@@ -132,6 +132,19 @@ describe('R3: cuts', () => {
     expect(Object.keys(story.members)).toEqual(['alice', 'bob', 'carol', 'dave', 'erin'])
   })
 
+  test('what counts holds, also when its author has the role for it only since something else was cut off', () => {
+    const story = new Story()
+      .does('bob on a stolen phone', 'link', [ALL], invite())
+      .does('alice', 'naming', ['link'], name('carol'))
+      .does('carol', 'carol takes over', ['naming'], { kind: 'succeed' })
+      .does('bob on a stolen phone', 'carol down', ['link'], set('carol', 50))
+      .does('bob', 'phone lost', ['carol takes over'], removeDevice('a stolen phone', 1))
+      .does('carol', 'bob out', ['phone lost', 'carol down'], remove('bob', [["bob's", 1]]))
+      .does('bob on an old phone', 'carol out', [ALL], remove('carol'))
+    expect(story.members).toEqual({ alice: 100, carol: 100, dave: 10 })
+    expect(['bob out', 'carol out'].map((id) => story.counts(id))).toEqual([true, false])
+  })
+
   test('whoever was removed changes nothing by writing as if it had not been', () => {
     let attacks = 0
     const backdating = fc.property(steps(16), steps(3), fc.nat(999), (script, lies, pick) => {
