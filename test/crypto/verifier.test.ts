@@ -98,7 +98,7 @@ test('a thread that cannot start is no obstacle', async () => {
 
 test('whoever brings more than threads are to have waits, and gets its answer', async () => {
   const pool = poolOf(
-    `${PORT} parentPort.on('message', (r) => setTimeout(() => parentPort.postMessage(Array(r.length / 128).fill(true)), 1))`,
+    `${PORT} parentPort.on('message', (r) => setImmediate(() => parentPort.postMessage(Array(r.length / 128).fill(true))))`,
   )
   await pool.start()
   const done: string[] = []

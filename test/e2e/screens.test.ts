@@ -241,13 +241,13 @@ test('a newcomer sees the newest messages, and how far the earlier ones have com
     await window.openGroup('Office – third floor')
     fake.update(OFFICE, { opening: { done: 31_000, total: 100_000 } })
     await appeared(window)
-    fake.latencyMs = 400
+    fake.pause()
     await window.see('composer').fill('Is anybody here?')
     await window.see('composer').press('Enter')
     await window.see('sending').waitFor()
     await window.keep(`opening-${suffix}`)
+    fake.resume()
     await window.see('sending').waitFor({ state: 'detached' })
-    fake.latencyMs = 0
     fake.update(OFFICE, { opening: undefined })
   }
 })
@@ -1031,14 +1031,14 @@ test('locked keys wait for the passphrase, and say what to do without it', async
     await window.size(NARROW, 560)
     await window.keep(`unlock-wrong-narrow-${suffix}`)
   }
-  fake.latencyMs = 400
+  fake.pause()
   await window.see('unlock-passphrase').fill(KEYS_PASSPHRASE)
   await page.keyboard.press('Enter')
   await page.locator('[data-testid=unlock] form[aria-busy=true]').waitFor()
   await window.keep('unlock-busy')
+  fake.resume()
   await window.see('group-item').first().waitFor()
   expect(await window.see('unlock').count()).toBe(0)
-  fake.latencyMs = 0
   for (const look of LOOKS.slice(0, 2)) {
     fake.failures.set(
       'getState',

@@ -293,7 +293,8 @@ export class FakeMessenger implements Client {
   readonly calls: { command: keyof Commands; args: unknown }[] = []
   /** The next call of a command fails with this. */
   readonly failures = new Map<keyof Commands, AppError>()
-  latencyMs = 0
+  /** No command is answered before it resolves. */
+  #resumed: PromiseWithResolvers<void> | undefined
   /** Earlier messages are on their way. */
   hasMore = false
   /** The update of a posted message comes before the answer, as it may. */
@@ -660,11 +661,19 @@ export class FakeMessenger implements Client {
     }
   }
 
+  /** Commands wait for their answers until resume(). */
+  pause(): void {
+    this.#resumed ??= Promise.withResolvers()
+  }
+
+  resume(): void {
+    this.#resumed?.resolve()
+    this.#resumed = undefined
+  }
+
   async #answer<Value>(command: keyof Commands, args: unknown, value: () => Value): Promise<Value> {
     this.calls.push({ command, args })
-    await (this.latencyMs === 0
-      ? Promise.resolve()
-      : new Promise((resolve) => setTimeout(resolve, this.latencyMs)))
+    await this.#resumed?.promise
     const failure = this.failures.get(command)
     this.failures.delete(command)
     if (failure !== undefined) throw failure
