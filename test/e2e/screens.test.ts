@@ -695,6 +695,8 @@ test('people by role, what one may do with each, and whoever is out', async () =
     await window.see('confirm-dialog').waitFor()
     await window.keep(`succeed-${suffix}`)
     await page.keyboard.press('Escape')
+    // It gives the focus back when it goes.
+    await window.see('confirm-dialog').waitFor({ state: 'detached' })
   }
   // A row takes the focus a frame or two after the key.
   const focused = (name: string) => row(name).and(page.locator(':focus')).waitFor()
