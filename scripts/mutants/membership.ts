@@ -436,7 +436,7 @@ export const MEMBERSHIP_PLANTS: readonly Plant[] = [
     name: 'R9: the roster counts whatever a forked device wrote',
     file: FORK,
     find: 'return !this.#forked.has(entry.tag) || this.#acknowledged.has(entry)',
-    replace: 'return !this.#forked.has(entry.tag) || entry.n > 0',
+    replace: 'return !this.#forked.has(entry.tag) || entry.seq > 0',
   },
   {
     name: 'cuts: messages beyond one stay',

@@ -121,8 +121,8 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'sync sends the latest first',
     file: DIFFERENCE,
-    find: 'difference[chain].sort((a, b) => a.n - b.n)',
-    replace: 'difference[chain].sort((a, b) => b.n - a.n)',
+    find: 'difference[chain] = this.#history.inOrder(difference[chain])',
+    replace: 'difference[chain] = this.#history.inOrder(difference[chain]).reverse()',
   },
   {
     name: 'an own event may be dated like what it has seen',

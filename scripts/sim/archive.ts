@@ -10,6 +10,7 @@ import {
   type Event,
   type Sha256,
 } from '../../src-main/core/event.ts'
+import type { Entry } from '../../src-main/core/history.ts'
 
 /** A decoded event that all peers share. */
 export interface Filed extends Event {
@@ -36,6 +37,7 @@ export class Archive {
   readonly #decoded = new Map<Uint8Array, DecodeResult>()
   readonly #byId = new Map<EventId, Filed>()
   readonly #tags = new Map<DeviceTag, DeviceTag>()
+  readonly #entries = new Map<EventId, Entry>()
 
   constructor(group: string, sha256: Sha256, peers: number) {
     this.#group = group
@@ -48,6 +50,13 @@ export class Archive {
     let result = this.#decoded.get(bytes)
     if (!result) this.#decoded.set(bytes, (result = this.#file(bytes)))
     return result
+  }
+
+  /** One entry for all engines of the world that think the same of an event. */
+  share(entry: Entry): Entry {
+    const known = this.#entries.get(entry.id)
+    if (!known) this.#entries.set(entry.id, entry)
+    return known && isEqual(known, entry) ? known : entry
   }
 
   file(bytes: Uint8Array, nowMs: number, isHonest: boolean): Filed | undefined {
@@ -126,6 +135,17 @@ export class Archive {
     if (known === undefined) this.#tags.set(tag, tag)
     return known ?? tag
   }
+}
+
+/** Entries of one event: what follows from its bytes is equal, and what an engine found out must be. */
+function isEqual(one: Entry, other: Entry): boolean {
+  return haveSame(one.parents, other.parents) && haveSame(one.seen?.heads ?? [], other.seen?.heads ?? [])
+}
+
+function haveSame<T>(some: readonly T[], others: readonly T[]): boolean {
+  if (some.length !== others.length) return false
+  for (let i = 0; i < some.length; i++) if (some[i] !== others[i]) return false
+  return true
 }
 
 function placeOf(chain: Chain, tag: DeviceTag, seq: number): string {

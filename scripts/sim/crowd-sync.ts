@@ -2,6 +2,7 @@
  * Sync between two peers of a crowd: sessions of two real session machines whose frames take their time, and questions
  * for what is missing.
  */
+import type { EventId } from '../../src-main/api/contract.ts'
 import type { Outcome } from '../../src-main/core/catch-up.ts'
 import { eventsOf, type Missing } from '../../src-main/core/missing.ts'
 import type { Entry } from '../../src-main/core/history.ts'
@@ -21,7 +22,9 @@ export interface SessionParts {
   bytesOf(entry: Entry): Uint8Array
   /** Shows the engine everything that has come. */
   catchUp(peer: CrowdPeer): void
-  take(peer: CrowdPeer, events: Uint8Array[], from: CrowdPeer): Outcome
+  take(peer: CrowdPeer, events: Uint8Array[], from: CrowdPeer): Outcome & { ofSource: EventId[] }
+  /** Tells the others what one of the two wrote, and brought by itself. */
+  handOn(peer: CrowdPeer, from: CrowdPeer, events: ReadonlySet<EventId>): void
 }
 
 /** One question and its answer; what is sent to somebody who is switched off or elsewhere is lost. */
@@ -40,7 +43,10 @@ export function askForMissing(
     parts.catchUp(asked)
     const events = eventsOf(missing, asked.engine.history).map(parts.bytesOf)
     const frame = asked.twist({ type: 'events', events })
-    arrive(() => parts.take(asker, frame.events, asked))
+    arrive(() => {
+      const { ofSource } = parts.take(asker, frame.events, asked)
+      parts.handOn(asker, asked, new Set(ofSource))
+    })
   })
 }
 
@@ -55,6 +61,8 @@ class End {
   /** What this end sends arrives in order. */
   clearMs = 0
   isDone = false
+  /** What the other end wrote, and brought. */
+  readonly ofSource = new Set<EventId>()
 
   constructor(peer: CrowdPeer, sha256: Sha256) {
     const { engine, incarnation, catchUp, life } = peer
@@ -132,9 +140,12 @@ export class Session {
       else if (effect.type === 'peerClock')
         end.peer.clock.note(other.peer.name, effect.wallClockMs - end.peer.nowMs())
       else if (effect.type === 'fail') this.#end()
-      // The other end is told by the last frame that is under way.
-      else if (effect.type === 'finish' && other.isDone) this.#end()
-      else if (effect.type === 'finish') end.isDone = true
+      else if (effect.type === 'finish') {
+        this.#parts.handOn(end.peer, other.peer, end.ofSource)
+        end.isDone = true
+        // The other end is told by the last frame that is under way.
+        if (other.isDone) this.#end()
+      }
     }
   }
 
@@ -145,6 +156,7 @@ export class Session {
       const [part] = at < 0 || this.#isOver ? [] : end.waiting.splice(at, 1)
       if (!part) break
       const outcome = this.#parts.take(end.peer, part.events, this.#other(end).peer)
+      for (const id of outcome.ofSource) end.ofSource.add(id)
       this.#carryOut(end, end.machine.taken(part, outcome))
     }
     end.peer.resumeSessions()

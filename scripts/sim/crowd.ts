@@ -4,6 +4,7 @@
  * storage, windows) is not here: world.ts steps all of it, for a few people.
  */
 import type { DeviceTag, EventId, GroupId } from '../../src-main/api/contract.ts'
+import { unheardOf } from '../../src-main/core/citations.ts'
 import type { Outcome } from '../../src-main/core/catch-up.ts'
 import type { Effect, Moment } from '../../src-main/core/engine.ts'
 import { ROLE, type UserTag } from '../../src-main/core/control/operation.ts'
@@ -62,6 +63,11 @@ const FIRST_ROUND_MS = 30_000
 const MAX_ROUND_MS = 60 * 60_000
 /** How far back an answer looks for what it answers. */
 const MAX_LOOK_BACK = 200
+
+interface Taken extends Outcome {
+  /** What was delivered and the one who brought it wrote. */
+  ofSource: EventId[]
+}
 
 export class Crowd {
   readonly agenda = new Agenda()
@@ -175,14 +181,16 @@ export class Crowd {
   }
 
   /** News is what is to be handed on. */
-  take(peer: CrowdPeer, events: readonly Uint8Array[], from: CrowdPeer, now = peer.now()): Outcome {
+  take(peer: CrowdPeer, events: readonly Uint8Array[], from: CrowdPeer, now = peer.now()): Taken {
     this.catchUp(peer)
-    const outcome = { news: 0, waiting: 0 }
+    const outcome: Taken = { news: 0, waiting: 0, ofSource: [] }
     for (const bytes of events) {
       this.tally.received++
       const effects = peer.engine.step({ type: 'receive', bytes, from: from.name, ...now })
       if (this.#carryOut(peer, effects)) outcome.news++
       if (effects.some(({ type }) => type === 'wait')) outcome.waiting++
+      for (const effect of effects)
+        if (effect.type === 'deliver' && effect.event.tag === from.tag) outcome.ofSource.push(effect.event.id)
       if (effects.some(isTooEarly)) this.#tickWhenDue(peer, bytes)
     }
     return outcome
@@ -203,6 +211,7 @@ export class Crowd {
         verify: crypto.verify,
         sign: (id) => crypto.sign(id, key.secretKey),
         decode: (bytes) => this.archive.decode(bytes),
+        share: (entry) => this.archive.share(entry),
       },
       random,
     })
@@ -314,6 +323,13 @@ export class Crowd {
     for (const { index } of filed) this.#publishSoon(peer, index)
   }
 
+  /** A session, or an answer, brought events of its other end's own: gossip has not, and tells the others now. */
+  handOn(peer: CrowdPeer, from: CrowdPeer, events: ReadonlySet<EventId>): void {
+    if (events.size === 0) return
+    for (const { id } of unheardOf(from.tag, peer.engine.history))
+      if (events.has(id)) this.#publishSoon(peer, this.archive.get(id)!.index)
+  }
+
   #publishSoon(peer: CrowdPeer, event: number): void {
     this.#inThisLife(peer, WRITE_MS, () => {
       if (peer.misdeed !== 'withhold') this.mesh.publish(peer.index, event, this.agenda.nowMs)
@@ -347,7 +363,11 @@ export class Crowd {
 
   #tick(peer: CrowdPeer): void {
     this.catchUp(peer)
-    this.#carryOut(peer, peer.engine.step({ type: 'tick', ...peer.now() }))
+    const effects = peer.engine.step({ type: 'tick', ...peer.now() })
+    this.#carryOut(peer, effects)
+    // What came before it was due was not handed on then.
+    for (const effect of effects)
+      if (effect.type === 'deliver') this.#publishSoon(peer, (effect.event as Filed).index)
   }
 
   /** Unless it is switched off before. */

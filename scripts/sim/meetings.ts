@@ -27,6 +27,7 @@ export class Meetings {
       bytesOf: ({ id }) => archive.get(id)!.bytes,
       take: (peer, events, from) => crowd.take(peer, events, from),
       catchUp: (peer) => crowd.catchUp(peer),
+      handOn: (peer, from, events) => crowd.handOn(peer, from, events),
     }
   }
 

@@ -50,7 +50,7 @@ export function pullThePlug(crowd: Crowd, peer: CrowdPeer, unpublished?: number)
   tally.crashes++
   switchOff(crowd, peer)
   const here = oracle.peers[index]!
-  const ownN = peer.engine.history.log.findLast((entry) => entry.tag === tag)?.n ?? 0
+  const ownN = 1 + peer.engine.history.log.findLastIndex((entry) => entry.tag === tag)
   const kept = Math.max(ownN, here.length - random.between(0, MAX_TORN))
   for (const event of here.events.subarray(kept)) archive.settle(event, index, false)
   oracle.truncated(index, kept)

@@ -11,7 +11,7 @@ export async function writeTraces({ peers }: Crowd, folder: string, count: numbe
     const timeline = shown.map((entry) => [timelineKey(entry), entry.id] as const).sort()
     const ids = timeline.map(([, id]) => id)
     const traced = tracedEntries(engine)
-    const lines = traced.map((entry, i) => ({ ...traceLine(entry), n: i + 1 }))
+    const lines = traced.map((entry, i) => traceLine(entry, i + 1))
     await writeTraceFile(folder, tag, [...lines, traceEnd(ids, engine, traced)])
   }
 }

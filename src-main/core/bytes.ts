@@ -51,7 +51,7 @@ export function toBase64Url(bytes: Uint8Array): string {
   return text
 }
 
-/** Bytes of a text of ASCII letters, for domain separation. Not by its iterator: every key and every tag comes by here. */
+/** Bytes of a text of ASCII letters, for domain separation. Not by its iterator: every key of the storage comes by here. */
 export function ascii(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length)
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i)

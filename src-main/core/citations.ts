@@ -5,13 +5,13 @@
  * Where a device forked, a place does not tell which event is meant; the commitment does. So every device binds an
  * event to the same past.
  */
-import type { EventId } from '../api/contract.ts'
+import type { DeviceTag, EventId } from '../api/contract.ts'
 import { equalBytes } from './bytes.ts'
 import type { Clocks } from './clock.ts'
 import type { Watch } from './delivery.ts'
 import { chainOf, commitTo, type Dot, type Event, type Sha256 } from './event.ts'
 import type { Entry, History } from './history.ts'
-import { MAX_BRANCH_CHOICES, MAX_CONTROL_HEADS, MAX_DEPS } from './limits.ts'
+import { MAX_BRANCH_CHOICES, MAX_CONTROL_HEADS, MAX_DEPS, MAX_UNHEARD } from './limits.ts'
 import type { Reason } from './reasons.ts'
 
 /** The one predecessor to wait for, in the order own previous, dots, control heads. */
@@ -68,6 +68,28 @@ export function tipsToCite(
     .slice(0, MAX_DEPS)
     .map(({ tag, seq }) => ({ tag, seq }))
     .sort((a, b) => (a.tag < b.tag ? -1 : 1))
+}
+
+/**
+ * The ends of a device's chains that nobody else's event builds on, in delivery order: perhaps nobody has heard of them,
+ * because its power failed, or its network, after they were written. The last MAX_UNHEARD.
+ *
+ * One pass back through the log. What a device wrote before a message lies in the past of that.
+ */
+export function unheardOf(tag: DeviceTag, { log }: History): Entry[] {
+  const heard = { m: 0, c: 0 }
+  const unheard: Entry[] = []
+  for (let i = log.length - 1; i >= 0 && unheard.length < MAX_UNHEARD; i--) {
+    const entry = log[i]!
+    if (entry.tag === tag) {
+      const chain = chainOf(entry.kind)
+      if (entry.seq > heard[chain]) unheard.push(entry)
+      else if (chain === 'm') break
+    } else
+      for (const { tag: author, kind, seq } of entry.parents)
+        if (author === tag) heard[chainOf(kind)] = Math.max(heard[chainOf(kind)], seq)
+  }
+  return unheard.reverse()
 }
 
 /** Ids of the control heads: at most MAX_CONTROL_HEADS, the oldest. */

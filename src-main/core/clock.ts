@@ -110,9 +110,10 @@ export class Clocks {
     const { log } = this.#history
     const highest: number[] = []
     const covered: number[] = []
-    if (this.#due.length <= entry.n) this.#due = new Uint8Array(2 * entry.n)
-    this.#due[entry.n] = 1
-    for (let n = entry.n, left = 1; left > 0; n--) {
+    const last = this.#history.nOf(entry)
+    if (this.#due.length <= last) this.#due = new Uint8Array(2 * last)
+    this.#due[last] = 1
+    for (let n = last, left = 1; left > 0; n--) {
       if (this.#due[n] === 0) continue
       this.#due[n] = 0
       left--
@@ -128,8 +129,10 @@ export class Clocks {
       if (next.hlc <= floor) continue
       this.walked++
       for (const parent of next.parents) {
-        if (chainOf(parent.kind) === 'c' || this.#due[parent.n] === 1) continue
-        this.#due[parent.n] = 1
+        if (chainOf(parent.kind) === 'c') continue
+        const at = this.#history.nOf(parent)
+        if (this.#due[at] === 1) continue
+        this.#due[at] = 1
         left++
       }
     }

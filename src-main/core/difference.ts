@@ -102,7 +102,7 @@ export class Comparison {
         const known = theirs[chain].get(tag) ?? []
         append(difference[chain], this.#missingOfTree(tag, chain, known, theirForks.has(tag)), 0, forks)
       }
-    for (const chain of CHAINS) difference[chain].sort((a, b) => a.n - b.n)
+    for (const chain of CHAINS) difference[chain] = this.#history.inOrder(difference[chain])
     return difference
   }
 

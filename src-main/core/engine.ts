@@ -29,7 +29,7 @@ import {
 import { GapQuestions, gapsOf, type Gap, type Question } from './gaps.ts'
 import { Future, Refused, Strangers } from './held.ts'
 import { nextHlc } from './hlc.ts'
-import { History, type Entry } from './history.ts'
+import { History, type Entry, type Share } from './history.ts'
 import { MAX_PENDING_AGE_MS } from './limits.ts'
 import { findMissing, type Missing } from './missing.ts'
 import { Roster, type Judged, type Verify } from './members.ts'
@@ -46,6 +46,8 @@ export interface EngineParts {
   seal?: (plaintext: Uint8Array, fields: Omit<EventFields, 'body' | 'epoch'>) => Sealed
   /** decodeEvent, unless whoever runs many engines of one group lets them share what it returns. */
   decode?: (bytes: Uint8Array) => DecodeResult
+  /** Likewise, of what is delivered. */
+  share?: Share
 }
 
 /** An encrypted body, and the epoch (8 bytes) whose secret opens it. */
@@ -114,8 +116,8 @@ interface Checked extends Judged {
 const MAX_SETTLING_ROUNDS = 4
 
 export class Engine {
-  readonly history = new History()
-  readonly clocks = new Clocks(this.history)
+  readonly history: History
+  readonly clocks: Clocks
   readonly roster: Roster
   readonly #parts: EngineParts
   readonly #decode: (bytes: Uint8Array) => DecodeResult
@@ -135,6 +137,8 @@ export class Engine {
 
   constructor(parts: EngineParts) {
     this.#parts = parts
+    this.history = new History(parts.share)
+    this.clocks = new Clocks(this.history)
     this.#decode = parts.decode ?? ((bytes) => decodeEvent(bytes, parts.group, parts.sha256))
     this.roster = new Roster(parts.group, parts.sha256, parts.verify, this.history)
     this.history.forks.judgeCutsBy((entry) => this.roster.isBeyondCut(entry))

@@ -89,6 +89,7 @@ const FLAG_EPOCH = 2
 const FLAG_BITS = 2
 const SIGNATURE_SIZE = 64
 const ID_PREFIX = ascii('ev1')
+const DEVICE_PREFIX = ascii('dev')
 const NO_GROUP = new Uint8Array(32)
 const NO_EVENT = new Uint8Array(32)
 const NOTHING = new Uint8Array(0)
@@ -109,7 +110,7 @@ export function kindName(kind: number): string {
 
 /** 16 hex digits that name a device everywhere: the first 8 bytes of SHA-256("dev", public key). */
 export function deviceTag(publicKey: Uint8Array, sha256: Sha256): DeviceTag {
-  return toHex(sha256(concat([ascii('dev'), publicKey])).subarray(0, 8))
+  return toHex(sha256(concat([DEVICE_PREFIX, publicKey])).subarray(0, 8))
 }
 
 /** First 16 bytes of SHA-256(previous id or 32 zeros, dep ids in the order of deps, control head ids). */

@@ -119,7 +119,7 @@ export class Forks {
 
   /** Delivered events beyond a cut, in delivery order. */
   get cutOff(): Entry[] {
-    return [...this.#cutOff].sort((a, b) => a.n - b.n)
+    return this.#history.inOrder([...this.#cutOff])
   }
 
   /** Whether as many events of a device are held here, without being kept, as may be. */
@@ -178,7 +178,7 @@ export class Forks {
       stack.push(...next.parents)
     }
     if (acknowledged.length > 0 || this.#cutDevices.has(entry.tag)) this.version++
-    return acknowledged.filter((one) => !this.#cutOff.has(one)).sort((a, b) => a.n - b.n)
+    return this.#history.inOrder(acknowledged.filter((one) => !this.#cutOff.has(one)))
   }
 
   /** What is hidden and shown by a change to devices; those that were suspects before may be touched by it as well. */

@@ -1,7 +1,8 @@
 /**
  * What this device has delivered of one group: the causal graph, without bodies.
  *
- * 1. log[i].n = i + 1, and everything an entry cites stands before it.
+ * 1. nOf(log[i]) = i + 1, and everything an entry cites stands before it. An entry itself says only what is so on every
+ *    device: engines of one group may share it.
  * 2. A chain is gapless: chain(tag, c)[i].seq = i + 1. Where a device forked (core/fork.ts), its chain is a tree; then
  *    chain() holds of each place the event that was delivered first, and all() every one.
  * 3. heads are the message entries that no delivered message depends on; controlHeads likewise for the control chain.
@@ -16,18 +17,19 @@ import type { Hlc } from './hlc.ts'
 
 /** One delivered event, as the graph needs it. */
 export interface Entry {
-  /** Local delivery index: 1, 2, 3… */
-  n: number
-  id: EventId
-  kind: number
-  tag: DeviceTag
-  seq: number
-  hlc: Hlc
+  readonly id: EventId
+  readonly kind: number
+  readonly tag: DeviceTag
+  readonly seq: number
+  readonly hlc: Hlc
   /** What it cites directly: its device's previous event unless it is the first, its dots, its control heads. */
-  parents: readonly Entry[]
+  readonly parents: readonly Entry[]
   /** Of a message: the control events in its past. */
-  seen: Seen | undefined
+  readonly seen: Seen | undefined
 }
+
+/** Returns an equal entry that was made before, if there is one: for whoever runs many engines of one group. */
+export type Share = (entry: Entry) => Entry
 
 /** What has been delivered here of one device: its chains, in order of seq. */
 export interface Device {
@@ -72,7 +74,8 @@ export class History {
   readonly controlHeads = new Map<EventId, Entry>()
   /** The latest reading that was delivered. */
   latest: Hlc = 0n
-  readonly #byId = new Map<EventId, Entry>()
+  readonly #share: Share
+  readonly #ns = new Map<EventId, number>()
   /** Events that do not stand and that somebody else's event of their chain depends on. */
   readonly #covered = new Set<Entry>()
   readonly #devices = new Map<DeviceTag, GrowingDevice>()
@@ -91,8 +94,27 @@ export class History {
   #digest: { n: number; version: number; value: Uint8Array } | undefined
   #forkedHash: { version: number; value: Uint8Array } | undefined
 
+  constructor(share: Share = (entry) => entry) {
+    this.#share = share
+  }
+
   get(id: EventId): Entry | undefined {
-    return this.#byId.get(id)
+    const n = this.#ns.get(id)
+    return n === undefined ? undefined : this.log[n - 1]
+  }
+
+  /** Local delivery index of a delivered event: 1, 2, 3… */
+  nOf({ id }: Entry): number {
+    return this.#ns.get(id)!
+  }
+
+  /** Delivered events, each once, in the order of delivery. */
+  inOrder(entries: readonly Entry[]): Entry[] {
+    // Mostly there is nothing to sort, and sync asks for each peer.
+    if (entries.length < 2) return [...entries]
+    const ns = new Uint32Array(entries.length)
+    for (let i = 0; i < ns.length; i++) ns[i] = this.nOf(entries[i]!)
+    return Array.from(ns.sort(), (n) => this.log[n - 1]!)
   }
 
   /** Delivered events of one device, in order of seq. */
@@ -152,10 +174,9 @@ export class History {
     apply?: (entry: Entry) => void,
   ): Entry {
     const device = this.#devices.get(tag) ?? this.#meet(tag)
-    const entry: Entry = { n: this.log.length + 1, id, kind, tag: device.tag, seq, hlc, parents, seen }
+    const entry = this.#share({ id, kind, tag: device.tag, seq, hlc, parents, seen })
     this.#grow(entry, device)
-    this.log.push(entry)
-    this.#byId.set(id, entry)
+    this.#ns.set(id, this.log.push(entry))
     if (hlc > this.latest) this.latest = hlc
     apply?.(entry)
     this.forks.place(entry)

@@ -9,12 +9,15 @@ import type { UserId } from '../api/contract.ts'
 import { ascii, concat, toHex } from './bytes.ts'
 import type { Sha256 } from './event.ts'
 
+const USER_PREFIX = ascii('usr')
+const CERTIFICATE_PREFIX = ascii('tapri-device-1')
+
 /** 32 hex digits that name a person everywhere: the first 16 bytes of SHA-256("usr", user public key). */
 export function userId(publicKey: Uint8Array, sha256: Sha256): UserId {
-  return toHex(sha256(concat([ascii('usr'), publicKey])).subarray(0, 16))
+  return toHex(sha256(concat([USER_PREFIX, publicKey])).subarray(0, 16))
 }
 
 /** What the user key signs to make a device one of its own. */
 export function certificateStatement(devicePublicKey: Uint8Array): Uint8Array {
-  return concat([ascii('tapri-device-1'), devicePublicKey])
+  return concat([CERTIFICATE_PREFIX, devicePublicKey])
 }

@@ -77,6 +77,8 @@ export const MAX_FORKS_LISTED = 10_000
 export const EVENTS_FRAME_SIZE_BYTES = 64 * 1024
 /** Sync sessions of a group that one peer may have begun at once: one, and another that is just ending. */
 export const MAX_SESSIONS_PER_PEER = 2
+/** Of a peer's own events that it hands over by sync, those that are gossiped on: its last ones. */
+export const MAX_UNHEARD = 64
 /** Own events that wait to be gossiped. */
 export const MAX_OUTBOX_SIZE_BYTES = 4 * 1024 * 1024
 /** Rejected events after which a sync session is ended. */

@@ -73,6 +73,8 @@ export class Roster {
   readonly #devicesOf = new Map<UserTag, DeviceTag[]>()
   readonly #inviteKeys = new Map<EventId, Uint8Array>()
   readonly #noted = new Map<EventId, Noted>()
+  /** What devices may do who have seen that much, as far as somebody asked. */
+  readonly #roles = new WeakMap<Seen, Map<DeviceTag, Role | undefined>>()
   /** Whom somebody removed or demoted, and devices that were taken out, whether that counts or not. */
   readonly #revoked = new Set<UserTag | DeviceTag>()
   /** Of everything that was delivered: what an event's past resolves to. */
@@ -331,8 +333,10 @@ export class Roster {
     )
   }
 
-  #roleOf(tag: DeviceTag, { heads, roles }: Seen): Role | undefined {
-    if (!roles.has(tag)) roles.set(tag, this.#roleAt(tag, heads))
+  #roleOf(tag: DeviceTag, seen: Seen): Role | undefined {
+    let roles = this.#roles.get(seen)
+    if (!roles) this.#roles.set(seen, (roles = new Map()))
+    if (!roles.has(tag)) roles.set(tag, this.#roleAt(tag, seen.heads))
     return roles.get(tag)
   }
 

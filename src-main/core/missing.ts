@@ -69,7 +69,7 @@ export function eventsOf({ ranges, heads }: Missing, history: History): Entry[] 
     const entry = history.get(id)
     if (entry && chainOf(entry.kind) === 'c' && history.forks.isKept(entry)) found.add(entry)
   }
-  return [...found].sort((a, b) => a.n - b.n).slice(0, MAX_MISSING_EVENTS)
+  return history.inOrder([...found]).slice(0, MAX_MISSING_EVENTS)
 }
 
 /** What is missing of one chain up to a place, between what is delivered and what waits. */

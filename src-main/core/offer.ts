@@ -21,13 +21,15 @@ export interface Portion {
 }
 
 export class Offer {
+  readonly #history: History
   readonly #controls: Portion
   /** In order of dates; each in delivery order. */
   readonly #slices: { to: Hlc; entries: Entry[] }[]
   /** Looks at events that are left. */
   #looks: number
 
-  constructor({ c, m }: Difference, proofs: readonly DeviceTag[]) {
+  constructor(history: History, { c, m }: Difference, proofs: readonly DeviceTag[]) {
+    this.#history = history
     this.#controls = { proofs, entries: c, count: 2 * proofs.length + c.length }
     this.#slices = cut(m)
     this.#looks = MAX_LOOKS_PER_EVENT * (this.#controls.count + m.length + SLICE_EVENTS)
@@ -50,8 +52,8 @@ export class Offer {
     this.#looks -= touched.reduce((sum, { entries }) => sum + entries.length, 1)
     if (this.#looks < 0) return 'too-much'
     const entries = touched.flatMap((slice) => slice.entries).filter(({ hlc }) => hlc >= from && hlc <= to)
-    if (touched.length > 1) entries.sort((a, b) => a.n - b.n)
-    return { proofs: [], entries, count: entries.length }
+    const inOrder = touched.length > 1 ? this.#history.inOrder(entries) : entries
+    return { proofs: [], entries: inOrder, count: entries.length }
   }
 }
 

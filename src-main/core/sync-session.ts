@@ -196,7 +196,7 @@ export class SyncSession {
     const theirForks = this.#theirForks ?? new Set()
     const difference = comparison.missing(summary, tips, theirForks)
     const proofs = this.#history.forks.tags.filter((tag) => !theirForks.has(tag))
-    this.#offer = new Offer(difference, proofs)
+    this.#offer = new Offer(this.#history, difference, proofs)
     return [
       ...difference.suspects.map((tag) => ({ type: 'forkSuspected' as const, tag })),
       { type: 'send', frame: { type: 'plan', ...this.#offer.plan } },

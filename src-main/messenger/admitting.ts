@@ -93,7 +93,7 @@ export function admitting(parts: AdmittingParts): Admitting {
       const { admission, log } = find(group)
       const removal = admission.removalOf(peer)
       const entry = removal === undefined ? undefined : log.engine.history.get(removal)
-      return entry ? (await log.read(entry.n)).bytes : new Uint8Array(0)
+      return entry ? (await log.read(entry)).bytes : new Uint8Array(0)
     },
 
     ledToRemoval: (group, peer, entry) => find(group).admission.ledToRemoval(peer, entry),

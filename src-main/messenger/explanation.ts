@@ -42,7 +42,7 @@ async function describeCause(
 ): Promise<Seen | undefined> {
   if (isShown(cause.kind)) return quote(cause)
   if (cause.kind !== KIND.reaction) return undefined
-  const event = await log.read(cause.n)
+  const event = await log.read(cause)
   const reaction = decodeReaction(log.contentOf(event))
   const target = reaction && log.engine.history.get(reaction.target)
   if (!target) return undefined
@@ -51,8 +51,9 @@ async function describeCause(
 
 /** What was delivered before a message and stands below it. */
 function latenessOf({ engine: { history } }: GroupLog, entry: Entry): Explanation['late'] {
+  const earlier = history.nOf(entry) - 1
   const overtaken = history.log
-    .slice(Math.max(0, entry.n - 1 - MAX_DELIVERIES), entry.n - 1)
+    .slice(Math.max(0, earlier - MAX_DELIVERIES), earlier)
     .filter(({ kind, hlc }) => kind === KIND.message && hlc > entry.hlc)
     .filter((other) => history.forks.isVisible(other))
   if (overtaken.length === 0) return undefined

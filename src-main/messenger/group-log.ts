@@ -65,8 +65,8 @@ export interface GroupLogParts extends EngineParts {
 export interface Taken {
   /** About forwarding. */
   verdict: Verdict
-  /** The author of each event that is worth forwarding. */
-  news: DeviceTag[]
+  /** Events that are worth forwarding. */
+  news: Event[]
   /** Resolves when what they caused is on disk. */
   written: Promise<void>
   /** How many were refused for what they are. */
@@ -82,6 +82,7 @@ export interface Taken {
 export interface Delivered {
   event: Event
   entry: Entry
+  n: number
   own: boolean
   /** n of what it answers. */
   answers: number | undefined
@@ -264,7 +265,7 @@ export class GroupLog {
     if (this.#failure) throw this.#failure
     const counts = { refused: 0, passing: 0, duplicates: 0, waiting: 0 }
     let isNews = false
-    const news: DeviceTag[] = []
+    const news: Event[] = []
     let isBad = false
     const effects: Effect[] = []
     for (const { bytes, examined } of arrivals)
@@ -279,7 +280,7 @@ export class GroupLog {
           (effect.type === 'wait' && !this.engine.history.forks.isSuspect(effect.event.tag))
         ) {
           isNews = true
-          news.push(effect.event.tag)
+          news.push(effect.event)
         }
         if (effect.type === 'wait') counts.waiting++
         if (effect.type === 'duplicate') counts.duplicates++
@@ -317,9 +318,18 @@ export class GroupLog {
     return this.#delivered(event, entry)
   }
 
-  /** Time passes: due and expired events, questions for what is missing. */
-  async tick(now: Moment): Promise<void> {
-    if (this.#isRestored && !this.#failure) await this.#carryOut(this.engine.step({ type: 'tick', ...now }))
+  /**
+   * Time passes: due and expired events, questions for what is missing. Resolves when that is on disk, with what came
+   * before it was due, and was not forwarded then.
+   */
+  async tick(now: Moment): Promise<Event[]> {
+    if (!this.#isRestored || this.#failure) return []
+    const effects = this.engine.step({ type: 'tick', ...now })
+    const due = effects.flatMap((effect) =>
+      effect.type === 'deliver' && this.engine.history.forks.stands(effect.entry) ? effect.event : [],
+    )
+    await this.#carryOut(effects)
+    return due
   }
 
   /** Resolves when everything delivered so far is on disk. */
@@ -329,8 +339,9 @@ export class GroupLog {
     if (this.#failure) throw this.#failure
   }
 
-  /** One delivered event by its delivery index. Fails with AppError STORE_CORRUPT when it is not there. */
-  async read(n: number): Promise<Event> {
+  /** One delivered event, also by its delivery index. Fails with AppError STORE_CORRUPT when it is not there. */
+  async read(which: Entry | number): Promise<Event> {
+    const n = typeof which === 'number' ? which : this.engine.history.nOf(which)
     const bytes = await this.#storage.get(eventKey(this.group, n))
     const decoded = bytes && decodeEvent(bytes, this.group, this.#parts.sha256)
     if (!decoded || 'reason' in decoded) throw damaged(this.group, `event ${n} cannot be read`)
@@ -352,11 +363,11 @@ export class GroupLog {
     await this.restored
     // Not flushed(): where much comes, that waits for a pause.
     await this.#enqueue(() => {})
-    const isOpen = async ({ n }: Entry) => !awaitsKey(this.contentOf(await this.read(n)))
-    for (const entries of await this.#locked.take(isOpen)) {
+    const isOpen = async (entry: Entry) => !awaitsKey(this.contentOf(await this.read(entry)))
+    for (const entries of await this.#locked.take(this.engine.history, isOpen)) {
       if (this.#closing.signal.aborted) return
       for (const entry of entries)
-        if (isParticular(entry.kind)) this.particulars.note(this.contentOf(await this.read(entry.n)), entry)
+        if (isParticular(entry.kind)) this.particulars.note(this.contentOf(await this.read(entry)), entry)
       void this.#enqueue((batch) => {
         this.#noteChanged(batch, entries)
         batch.unlocked.push(...entries)
@@ -366,11 +377,13 @@ export class GroupLog {
   }
 
   /** Encoded events in the order asked for. */
-  async *readMany(ns: readonly number[]): AsyncGenerator<Uint8Array> {
+  async *readMany(entries: readonly Entry[]): AsyncGenerator<Uint8Array> {
     await this.flushed()
-    for (let i = 0; i < ns.length; i += EVENTS_PER_READ) {
-      const keys = ns.slice(i, i + EVENTS_PER_READ)
-      const found = await Promise.all(keys.map((n) => this.#storage.get(eventKey(this.group, n))))
+    for (let i = 0; i < entries.length; i += EVENTS_PER_READ) {
+      const keys = entries
+        .slice(i, i + EVENTS_PER_READ)
+        .map((entry) => eventKey(this.group, this.engine.history.nOf(entry)))
+      const found = await Promise.all(keys.map((key) => this.#storage.get(key)))
       for (const bytes of found) {
         if (!bytes) throw damaged(this.group, 'an event is missing')
         yield bytes
@@ -501,8 +514,8 @@ export class GroupLog {
       const { durable, written } = batch
       try {
         if (this.#failure) throw this.#failure
-        const events = new Map(batch.delivered.map(({ event, entry }) => [entry.n, event]))
-        const eventOf = async ({ n }: Entry) => events.get(n) ?? (await this.read(n))
+        const events = new Map(batch.delivered.map(({ event, entry }) => [entry, event]))
+        const eventOf = async (entry: Entry) => events.get(entry) ?? (await this.read(entry))
         const proofs = await this.#proofs(batch, eventOf)
         const { put, remove } = await this.#rows(batch, eventOf)
         for (const { tag, proof } of proofs)
@@ -548,18 +561,20 @@ export class GroupLog {
     eventOf: (entry: Entry) => Promise<Event>,
   ): Promise<{ put: Row[]; remove: Uint8Array[] }> {
     const { group, engine } = this
-    const put: Row[] = delivered.map(({ event, entry }) => [eventKey(group, entry.n), event.bytes])
+    const { history } = engine
+    const put: Row[] = delivered.map(({ event, entry }) => [eventKey(group, history.nOf(entry)), event.bytes])
     const remove: Uint8Array[] = []
     for (const [entry, isVisible] of reactions) {
       const target = decodeReaction(this.#contentOf(await eventOf(entry), entry))?.target
       if (target === undefined) continue
-      if (isVisible) put.push(reactionRow(group, target, entry.n))
-      else remove.push(reactionKey(group, target, entry.n))
+      const n = history.nOf(entry)
+      if (isVisible) put.push(reactionRow(group, target, n))
+      else remove.push(reactionKey(group, target, n))
     }
     for (const [key, entry] of timeline)
       if (entry) {
         const content = this.#contentOf(await eventOf(entry), entry)
-        put.push(placeRow(group, entry, answeredBy(engine, content, entry)))
+        put.push(placeRow(group, entry, history.nOf(entry), answeredBy(engine, content, entry)))
       } else remove.push(timelineIndexKey(group, key))
     for (const device of devices.values()) put.push(deviceRow(group, device))
     for (const [user, person] of people)
@@ -567,7 +582,7 @@ export class GroupLog {
       else remove.push(personKey(group, user))
     if (settings) put.push(settingsRow(group, settings))
     const last = delivered.at(-1)
-    if (last) put.push([stateKey(group), encodeN(last.entry.n)])
+    if (last) put.push([stateKey(group), encodeN(history.nOf(last.entry))])
     return { put, remove }
   }
 
@@ -589,7 +604,8 @@ export class GroupLog {
 
   #delivered(event: Event, entry: Entry): Delivered {
     const answers = answeredBy(this.engine, this.#contentOf(event, entry), entry)
-    return { event, entry, own: event.tag === this.#parts.self, answers }
+    const n = this.engine.history.nOf(entry)
+    return { event, entry, n, own: event.tag === this.#parts.self, answers }
   }
 
   #contentOf(event: Event, entry: Entry): Content {

@@ -225,9 +225,8 @@ export class Group {
   /** Takes note of what was delivered and written; returns the n of messages whose reactions changed. */
   noteDelivered(delivered: Delivered[]): number[] {
     const reactedTo = new Set<EventId>()
-    for (const { event, entry, own } of delivered) {
-      if (event.kind === KIND.message && !own && entry.n > this.#readN && this.#isToRead(event))
-        this.#noteUnread(entry.n)
+    for (const { event, n, own } of delivered) {
+      if (event.kind === KIND.message && !own && n > this.#readN && this.#isToRead(event)) this.#noteUnread(n)
       if (this.#reactedEarly.delete(event.id)) reactedTo.add(event.id)
       const reaction = event.kind === KIND.reaction ? decodeReaction(this.log.contentOf(event)) : undefined
       if (reaction) reactedTo.add(reaction.target)
@@ -241,7 +240,7 @@ export class Group {
 
   /** Takes note of what is visible no longer; returns the n of messages whose reactions changed. */
   async noteHidden(entries: readonly Entry[]): Promise<number[]> {
-    for (const { n } of entries) this.#unread.delete(n)
+    for (const entry of entries) this.#unread.delete(this.log.engine.history.nOf(entry))
     await this.#readLast()
     const reactions = entries.filter(({ kind }) => kind === KIND.reaction)
     return this.#reactedTo(reactions)
@@ -256,15 +255,15 @@ export class Group {
   }
 
   async #reactedTo(reactions: readonly Entry[]): Promise<number[]> {
-    const events = await Promise.all(reactions.map(({ n }) => this.log.read(n)))
+    const events = await Promise.all(reactions.map((entry) => this.log.read(entry)))
     return this.#written(events.flatMap((event) => decodeReaction(this.log.contentOf(event))?.target ?? []))
   }
 
   /** The n of those that are on the disk; the rest is still to come, or to be written. */
   #written(ids: readonly EventId[]): number[] {
     return ids.flatMap((id) => {
-      const n = this.log.engine.history.get(id)?.n
-      if (n !== undefined && n <= this.log.length) return n
+      const n = this.#nOf(id)
+      if (n !== undefined) return n
       if (this.#reactedEarly.size < MAX_REACTED_EARLY) this.#reactedEarly.add(id)
       return []
     })
@@ -321,7 +320,7 @@ export class Group {
   async explain(id: EventId): Promise<Explanation> {
     const entry = this.log.engine.history.get(id)
     if (entry?.kind !== KIND.message) throw new AppError('UNKNOWN_MESSAGE', 'That message is not here yet.')
-    const { key, replyTo } = await this.message(entry.n)
+    const { key, replyTo } = await this.message(this.log.engine.history.nOf(entry))
     const neighbours: Entry[] = []
     const { log } = this.log.engine.history
     for await (const { n } of this.#rows({ before: key, limit: NEIGHBOURS })) neighbours.unshift(log[n - 1]!)
@@ -331,7 +330,7 @@ export class Group {
       log: this.log,
       entry,
       neighbours,
-      quote: async (other) => this.#quoteOf(await this.log.read(other.n)),
+      quote: async (other) => this.#quoteOf(await this.log.read(other)),
       authorOf: (event) => this.#authorOf(event),
     })
     return { answers: replyTo, ...explanation }
@@ -355,7 +354,7 @@ export class Group {
   }
 
   /** What was delivered just now: nobody can have reacted to it before. */
-  fresh({ event, entry: { n }, answers }: Delivered): Promise<Message> {
+  fresh({ event, n, answers }: Delivered): Promise<Message> {
     return this.#describe(event, { n, answers }, [])
   }
 
@@ -463,10 +462,18 @@ export class Group {
     for await (const [, value] of this.#storage.range({ ...range, limit })) yield decodePlaced(value)
   }
 
+  /** n of an event that is on the disk. */
+  #nOf(id: EventId): number | undefined {
+    const { history } = this.log.engine
+    const entry = history.get(id)
+    const n = entry && history.nOf(entry)
+    return n !== undefined && n <= this.log.length ? n : undefined
+  }
+
   /** A quote of what was delivered, or foretold. */
   async #quoteById(id: EventId): Promise<Quote | undefined> {
-    const n = this.log.engine.history.get(id)?.n
-    if (n !== undefined && n <= this.log.length) return this.#quote(n)
+    const n = this.#nOf(id)
+    if (n !== undefined) return this.#quote(n)
     const event = this.#window.get(id)
     return event && this.#quoteOf(event)
   }
@@ -606,11 +613,11 @@ export class Group {
     const reports: Report[] = []
     for (const entry of history.log.filter(({ kind }) => kind === KIND.report).reverse()) {
       if (reports.length === MAX_REPORTS) break
-      const event = await this.log.read(entry.n)
+      const event = await this.log.read(entry)
       const report = decodeReport(this.log.contentOf(event))
       const target = report && history.get(report.target)
       if (!target || target.kind !== KIND.message || !history.forks.isVisible(entry)) continue
-      const message = await this.#quote(target.n)
+      const message = await this.#quoteOf(await this.log.read(target))
       reports.push({
         message,
         by: this.#nameOf(event.tag),

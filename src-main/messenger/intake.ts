@@ -1,7 +1,11 @@
 /** Takes in what one stream brings, a little at a time; fails when too much of it is refused. */
+import type { DeviceTag, EventId } from '../api/contract.ts'
 import type { Outcome } from '../core/catch-up.ts'
 import type { Moment } from '../core/engine.ts'
-import { MAX_PASSING_PER_SESSION, MAX_REJECTED_PER_SESSION } from '../core/limits.ts'
+import { MAX_PASSING_PER_SESSION, MAX_REJECTED_PER_SESSION, MAX_UNHEARD } from '../core/limits.ts'
+import { unheardOf } from '../core/citations.ts'
+import { fromHex } from '../core/bytes.ts'
+import { deviceTag, type Event } from '../core/event.ts'
 import type { PeerKey } from '../network/network.ts'
 import { Fault } from './frames.ts'
 import type { GroupLog, Taken } from './group-log.ts'
@@ -15,6 +19,10 @@ export class Intake {
   readonly #log: GroupLog
   readonly #peer: PeerKey
   readonly #now: () => Moment
+  /** The peer's device. */
+  readonly #tag: DeviceTag
+  /** The last of what it wrote itself and was news. */
+  readonly #own = new Map<EventId, Event>()
   #refused = 0
   #passing = 0
 
@@ -22,6 +30,13 @@ export class Intake {
     this.#log = log
     this.#peer = peer
     this.#now = now
+    this.#tag = deviceTag(fromHex(peer), log.engine.sha256)
+  }
+
+  /** What gossip has not brought and this stream has, from its author: perhaps nobody else has heard of it. */
+  unheard(): Event[] {
+    if (this.#own.size === 0) return []
+    return unheardOf(this.#tag, this.#log.engine.history).flatMap(({ id }) => this.#own.get(id) ?? [])
   }
 
   /** Resolves when they are on disk. */
@@ -30,7 +45,8 @@ export class Intake {
     const arriving: Promise<Taken>[] = []
     const takeIn = async (limit: number): Promise<void> => {
       while (arriving.length > limit) {
-        const { refused, passing, duplicates, waiting, written } = await arriving.shift()!
+        const { refused, passing, duplicates, waiting, news, written } = await arriving.shift()!
+        for (const event of news) this.#note(event)
         outcome.news -= refused + passing + duplicates
         outcome.waiting += waiting
         this.#refused += refused
@@ -50,5 +66,11 @@ export class Intake {
     }
     await takeIn(0)
     return outcome
+  }
+
+  #note(event: Event): void {
+    if (event.tag !== this.#tag) return
+    this.#own.set(event.id, event)
+    if (this.#own.size > MAX_UNHEARD) this.#own.delete(this.#own.keys().next().value!)
   }
 }

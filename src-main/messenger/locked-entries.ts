@@ -1,7 +1,7 @@
 /** Delivered events of one group that wait for the keys of their epochs. */
 import { toHex } from '../core/bytes.ts'
 import { isParticular, type Event } from '../core/event.ts'
-import type { Entry } from '../core/history.ts'
+import type { Entry, History } from '../core/history.ts'
 
 /** Events that are read again in one go. */
 const ENTRIES_PER_TURN = 256
@@ -18,7 +18,7 @@ export class LockedEntries {
   }
 
   /** Takes out what can be opened now, in the order of delivery, so much in one go. isOpen is asked once per key. */
-  async take(isOpen: (entry: Entry) => Promise<boolean>): Promise<Entry[][]> {
+  async take(history: History, isOpen: (entry: Entry) => Promise<boolean>): Promise<Entry[][]> {
     const open: Entry[] = []
     for (const [key, entries] of this.#byKey) {
       const [first] = entries
@@ -26,9 +26,9 @@ export class LockedEntries {
       this.#byKey.delete(key)
       open.push(...entries)
     }
-    open.sort((a, b) => a.n - b.n)
+    const inOrder = history.inOrder(open)
     return Array.from({ length: Math.ceil(open.length / ENTRIES_PER_TURN) }, (_, i) =>
-      open.slice(i * ENTRIES_PER_TURN, (i + 1) * ENTRIES_PER_TURN),
+      inOrder.slice(i * ENTRIES_PER_TURN, (i + 1) * ENTRIES_PER_TURN),
     )
   }
 }

@@ -162,6 +162,7 @@ export class Messenger {
       },
       onProgress: (group, progress) => this.#groups.get(group)?.group.noteProgress(progress),
       onWindow: (group, events, peer) => this.#groups.get(group)?.group.noteWindow(events, peer),
+      onUnheard: (group, events) => this.#handOn(this.#groups.get(group), events),
       onForkSuspected: () => this.#counters.forksSuspected++,
       onFault: (peer, reason) => this.#counters.refuse(reason, peer),
     })
@@ -583,7 +584,7 @@ export class Messenger {
     }
     if (this.#closing) return
     const entrance = open.log.engine.history.chain(this.#self, 'c').findLast(({ kind }) => isEntrance(kind))
-    if (entrance) open.entrance = (await open.log.read(entrance.n)).bytes
+    if (entrance) open.entrance = (await open.log.read(entrance)).bytes
     // A renewed device finds its person in the group, and nobody who knows it there: it says at once that it is theirs.
     if (await this.#enter(open)) this.#introduceSoon(open)
     for (const topic of open.keyring.topics) network.join(topic)
@@ -674,11 +675,22 @@ export class Messenger {
     try {
       const { verdict, news, written } = await open.log.receive(events, from, () => this.#now())
       written.catch(reportStoreFailure)
-      return verdict === 'accept' && !open.relay.allows(news, this.#now().atMs) ? 'ignore' : verdict
+      return verdict === 'accept' && !this.#relays(open, news) ? 'ignore' : verdict
     } catch (error) {
       if (!this.#closing) reportStoreFailure(error)
       return 'ignore'
     }
+  }
+
+  #relays({ relay }: OpenGroup, events: readonly Event[]): boolean {
+    const authors = events.map(({ tag }) => tag)
+    return relay.allows(authors, this.#now().atMs)
+  }
+
+  /** Tells the others what came by another way than gossip, and perhaps only here. */
+  #handOn(open: OpenGroup | undefined, events: readonly Event[]): void {
+    if (!open || this.#closing) return
+    for (const event of events) if (this.#relays(open, [event])) open.outbox.push(event)
   }
 
   async #synchronised(id: GroupId, peer: PeerKey): Promise<void> {
@@ -799,7 +811,7 @@ export class Messenger {
     this.#links.dialDue(now.atMs)
     for (const open of this.#groups.values()) {
       if (open.log.engine.pending().length > 0) this.#updates.changed(open)
-      open.log.tick(now).catch(reportStoreFailure)
+      open.log.tick(now).then((due) => this.#handOn(open, due), reportStoreFailure)
     }
   }
 

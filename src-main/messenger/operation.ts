@@ -39,9 +39,9 @@ export function operation(parts: OperationParts): OperatorCommands {
     getLines: async ({ group }) => {
       const { log } = await restored(group)
       const lines: [number, string][] = []
-      for (const { n, id } of log.engine.history.log) {
-        const line = decodeMessage(log.contentOf(await log.read(n)))?.line
-        if (line !== undefined) lines.push([line, id])
+      for (const entry of log.engine.history.log) {
+        const line = decodeMessage(log.contentOf(await log.read(entry)))?.line
+        if (line !== undefined) lines.push([line, entry.id])
       }
       return { lines }
     },

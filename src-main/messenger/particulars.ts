@@ -77,8 +77,8 @@ export class Particulars {
     this.#ofPeople = new Map()
     this.#ofGroup = new Map()
     this.#settings = undefined
-    const noted = [...this.#noted].sort(([a], [b]) => a.n - b.n)
-    for (const [entry, values] of noted) this.#fold(entry, values)
+    for (const entry of this.#engine.history.inOrder([...this.#noted.keys()]))
+      this.#fold(entry, this.#noted.get(entry)!)
   }
 
   profile(user: UserTag): Profile {
@@ -152,9 +152,10 @@ export class Particulars {
     return fields
   }
 
-  #picture(bytes: Uint8Array, { n }: Entry): Picture | undefined {
+  #picture(bytes: Uint8Array, entry: Entry): Picture | undefined {
     if (bytes.length === 0) return undefined
-    return { id: toHex(this.#engine.sha256(bytes).subarray(0, 16)), n }
+    const { sha256, history } = this.#engine
+    return { id: toHex(sha256(bytes).subarray(0, 16)), n: history.nOf(entry) }
   }
 }
 

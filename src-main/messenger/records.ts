@@ -166,11 +166,11 @@ export function answeredBy({ history, clocks }: Engine, content: Content, entry:
   const replyTo = decodeMessage(content)?.replyTo
   const target = replyTo === undefined ? undefined : history.get(replyTo)
   const holds = target !== undefined && chainOf(target.kind) === 'm' && clocks.happensBefore(target, entry)
-  return holds ? target.n : undefined
+  return holds ? history.nOf(target) : undefined
 }
 
-export function placeRow(group: GroupId, entry: Entry, answers: number | undefined): Row {
-  return [timelineIndexKey(group, timelineKey(entry)), encodePlaced({ n: entry.n, answers })]
+export function placeRow(group: GroupId, entry: Entry, n: number, answers: number | undefined): Row {
+  return [timelineIndexKey(group, timelineKey(entry)), encodePlaced({ n, answers })]
 }
 
 export function reactionRow(group: GroupId, target: EventId, n: number): Row {

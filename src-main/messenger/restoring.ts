@@ -65,14 +65,14 @@ export interface RestoringParts {
 
 export class Restoring {
   readonly #parts: RestoringParts
-  /** n -> n of what it answers. */
-  readonly #answers = new Map<number, number>()
-  /** n -> message that it is a reaction to. */
-  readonly #reactions = new Map<number, EventId>()
-  /** n of events that cannot be read here: what their records say of their content stays as it is. */
-  readonly #locked = new Set<number>()
+  /** n of what an event answers. */
+  readonly #answers = new Map<Entry, number>()
+  /** The message that an event is a reaction to. */
+  readonly #reactions = new Map<Entry, EventId>()
+  /** Events that cannot be read here: what their records say of their content stays as it is. */
+  readonly #locked = new Set<Entry>()
   /** Those of them that are recorded as reactions. */
-  readonly #lockedReactions = new Set<number>()
+  readonly #lockedReactions = new Set<Entry>()
   #sliceStartMs: number
 
   constructor(parts: RestoringParts) {
@@ -100,12 +100,12 @@ export class Restoring {
       const { event, entry } = restored
       onEvent(event)
       const content = contentOf(event, entry)
-      if (content.locked) this.#locked.add(n)
+      if (content.locked) this.#locked.add(entry)
       particulars.note(content, entry)
       const answers = answeredBy(engine, content, entry)
-      if (answers !== undefined) this.#answers.set(n, answers)
+      if (answers !== undefined) this.#answers.set(entry, answers)
       const reaction = decodeReaction(content)
-      if (reaction) this.#reactions.set(n, reaction.target)
+      if (reaction) this.#reactions.set(entry, reaction.target)
       await this.#turn()
     }
     if (log.length !== total) throw damaged(group, `${log.length} of ${total} events are there`)
@@ -149,15 +149,16 @@ export class Restoring {
     }
     await compare(timelineRange(group), (row) => {
       const { n, answers } = decodePlaced(row[1])
-      if (this.#locked.has(n) && answers !== undefined) this.#answers.set(n, answers)
-      return this.#placeRow(log[n - 1])
+      const entry = log[n - 1]
+      if (entry && this.#locked.has(entry) && answers !== undefined) this.#answers.set(entry, answers)
+      return this.#placeRow(entry)
     })
     await compare(reactionRange(group), (row) => {
-      const n = decodeN(row[0])
-      if (!this.#locked.has(n)) return this.#reactionRow(log[n - 1])
+      const entry = log[decodeN(row[0]) - 1]
+      if (!entry || !this.#locked.has(entry)) return this.#reactionRow(entry)
       // Whether it counts is known, what it is about is not.
-      if (!engine.history.forks.isVisible(log[n - 1]!) || this.#lockedReactions.has(n)) return undefined
-      this.#lockedReactions.add(n)
+      if (!engine.history.forks.isVisible(entry) || this.#lockedReactions.has(entry)) return undefined
+      this.#lockedReactions.add(entry)
       return row
     })
     const people = new Map([...this.#peopleRows()].map((row) => [toHex(row[0]), row]))
@@ -200,12 +201,16 @@ export class Restoring {
 
   #placeRow(entry: Entry | undefined): Row | undefined {
     if (!entry || !this.#isPlaced(entry)) return undefined
-    return placeRow(this.#parts.group, entry, this.#answers.get(entry.n))
+    return placeRow(this.#parts.group, entry, this.#nOf(entry), this.#answers.get(entry))
   }
 
   #reactionRow(entry: Entry | undefined): Row | undefined {
     if (!entry || !this.#isReaction(entry)) return undefined
-    return reactionRow(this.#parts.group, this.#reactions.get(entry.n)!, entry.n)
+    return reactionRow(this.#parts.group, this.#reactions.get(entry)!, this.#nOf(entry))
+  }
+
+  #nOf(entry: Entry): number {
+    return this.#parts.engine.history.nOf(entry)
   }
 
   #isPlaced(entry: Entry): boolean {
@@ -213,7 +218,7 @@ export class Restoring {
   }
 
   #isReaction(entry: Entry): boolean {
-    return this.#reactions.has(entry.n) && this.#parts.engine.history.forks.isVisible(entry)
+    return this.#reactions.has(entry) && this.#parts.engine.history.forks.isVisible(entry)
   }
 
   /** Lets everything else have its turn once the slice is used up. */

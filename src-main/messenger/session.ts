@@ -74,7 +74,7 @@ export class Session {
 
   /** Resolves when both sides have what they wanted. True when another session may bring more at once. */
   async run(first?: Frame): Promise<boolean> {
-    const { id, network, crypto, refusal, onAdmitted, onRefused, onSynchronised } = this.#parts
+    const { id, network, crypto, refusal, onAdmitted, onRefused, onUnheard, onSynchronised } = this.#parts
     try {
       this.#carryOut(this.machine.start())
       for (let frame = first ?? (await this.#next()); frame; frame = await this.#next()) {
@@ -97,6 +97,7 @@ export class Session {
       // What came before the end of the stream is taken in, and judged.
       await this.#taking
       await this.#sending.done()
+      onUnheard(id, this.#intake.unheard())
       if (this.#finish?.isWhole) await onSynchronised(id, this.peer)
       return this.#finish?.again ?? false
     } finally {
@@ -192,7 +193,7 @@ export class Session {
     this.#sending.run(async (send) => {
       for await (const events of batches(await log.readProofs(proofs)))
         await send(encodeFrame({ type: 'events', events }))
-      for await (const events of batches(log.readMany(entries.map(({ n }) => n))))
+      for await (const events of batches(log.readMany(entries)))
         await send(encodeFrame({ type: 'events', events }))
     })
   }
@@ -201,8 +202,7 @@ export class Session {
     this.#sending.run(async (send) => {
       const events: Uint8Array[] = []
       let sizeBytes = 0
-      const ns = entries.map(({ n }) => n).reverse()
-      for await (const event of this.#parts.log.readMany(ns)) {
+      for await (const event of this.#parts.log.readMany(entries.toReversed())) {
         sizeBytes += event.length
         if (sizeBytes > WINDOW_FRAME_SIZE_BYTES) break
         events.unshift(event)

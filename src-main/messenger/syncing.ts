@@ -5,6 +5,7 @@
 import type { EventId, GroupId } from '../api/contract.ts'
 import { CatchUp, type Progress } from '../core/catch-up.ts'
 import type { Moment } from '../core/engine.ts'
+import type { Event } from '../core/event.ts'
 import type { Entry } from '../core/history.ts'
 import { MAX_MISSING_EVENTS, MAX_SESSIONS_PER_PEER, SLICE_TIMEOUT_MS } from '../core/limits.ts'
 import { eventsOf, type Missing } from '../core/missing.ts'
@@ -66,6 +67,8 @@ export interface SyncParts {
   onProgress(group: GroupId, progress: Progress | undefined): void
   /** The newest events of the timeline, before the history that leads to them: as a peer sent them, nothing is checked. */
   onWindow(group: GroupId, events: Uint8Array[], peer: PeerKey): void
+  /** A peer handed over events of its own that perhaps nobody else has heard of. */
+  onUnheard(group: GroupId, events: Event[]): void
   onForkSuspected(): void
   /** A session ended for a reason that is the peer's. */
   onFault(peer: PeerKey, reason: SyncFault): void
@@ -321,6 +324,7 @@ export class Syncing {
       if (frame.type !== 'events' || (left -= frame.events.length) < 0) throw new Fault('unexpected-frame')
       await intake.take(frame.events)
     }
+    this.#parts.onUnheard(id, intake.unheard())
   }
 
   async #answerAsk(
@@ -331,7 +335,7 @@ export class Syncing {
   ): Promise<void> {
     await log.flushed()
     const entries = eventsOf(missing, log.engine.history).filter(isAllowed)
-    for await (const events of batches(log.readMany(entries.map(({ n }) => n))))
+    for await (const events of batches(log.readMany(entries)))
       await stream.send(encodeFrame({ type: 'events', events }))
     await stream.send(encodeFrame({ type: 'end' }))
   }

@@ -11,9 +11,9 @@ import type { Entry } from '../core/history.ts'
 import { decodeMessage } from './content.ts'
 import type { Group } from './group.ts'
 
-/** The line of one delivered event; line: of the log that it was replayed from. */
-export function traceLine(entry: Entry, line?: number): object {
-  const { n, id, tag, seq, kind, hlc } = entry
+/** The line of one delivered event; n: among those that are handed on; line: of the log that it was replayed from. */
+export function traceLine(entry: Entry, n: number, line?: number): object {
+  const { id, tag, seq, kind, hlc } = entry
   return {
     n,
     id,
@@ -74,11 +74,14 @@ async function* linesOf(group: Group): AsyncGenerator<object> {
   // More may come while this is written: it says nothing of that.
   const traced = tracedEntries(engine)
   for (const [i, entry] of traced.entries()) {
-    const line = decodeMessage(group.log.contentOf(await group.log.read(entry.n)))?.line
-    yield { ...traceLine(entry, line), n: i + 1 }
+    const line = decodeMessage(group.log.contentOf(await group.log.read(entry)))?.line
+    yield traceLine(entry, i + 1, line)
   }
   const timeline: EventId[] = []
-  const known = new Set(traced.map(({ n }) => n))
-  for await (const n of group.timeline()) if (known.has(n)) timeline.push(history.log[n - 1]!.id)
+  const known = new Set(traced)
+  for await (const n of group.timeline()) {
+    const entry = history.log[n - 1]!
+    if (known.has(entry)) timeline.push(entry.id)
+  }
   yield traceEnd(timeline, engine, traced)
 }

@@ -142,7 +142,7 @@ describe('delivery', () => {
           const { history } = person.engine
           for (const entry of history.log)
             for (const parent of entry.parents) {
-              expect(parent.n).toBeLessThan(entry.n)
+              expect(history.nOf(parent)).toBeLessThan(history.nOf(entry))
               expect(timelineKey(parent) < timelineKey(entry)).toBe(true)
             }
         }

@@ -322,7 +322,7 @@ describe('laws', () => {
             // A linear extension of happens-before, of which nothing visible lacks its past.
             for (const entry of history.log)
               for (const parent of entry.parents) {
-                expect(parent.n).toBeLessThan(entry.n)
+                expect(history.nOf(parent)).toBeLessThan(history.nOf(entry))
                 if (history.forks.isVisible(entry)) expect(history.forks.isVisible(parent)).toBe(true)
               }
             // Visible is what the rule says: the past of everything by devices that did not fork.

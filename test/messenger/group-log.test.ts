@@ -205,7 +205,8 @@ test('a reaction that was written before its message is shown when the message h
   await first.begun.promise
   const messageWritten = receive(message)
   await log.arrivals.settled()
-  expect(log.engine.history.get(message.id)?.n).toBe(log.length + 2)
+  const { history } = log.engine
+  expect(history.nOf(history.get(message.id)!)).toBe(log.length + 2)
   first.opened.resolve()
   await reactionWritten
   expect(changed).toEqual([[]])

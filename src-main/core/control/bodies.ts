@@ -27,6 +27,9 @@ import { ROLE, type Change, type Cut, type UserTag } from './operation.ts'
 
 export type Verify = (signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array) => boolean
 
+const JOIN_PREFIX = ascii('tapri-join-1')
+const VOUCHER_PREFIX = ascii('tapri-voucher-1')
+
 /** Binds a device to its person: with them an event brings its own author's keys along. */
 export interface Credentials {
   /** Ed25519, 32 bytes: signs the events of the device. */
@@ -68,7 +71,7 @@ export function proofStatement(
   invite: EventId,
   { deviceKey, userKey }: Credentials,
 ): Uint8Array {
-  return concat([ascii('tapri-join-1'), fromHex(group), fromHex(invite), deviceKey, userKey])
+  return concat([JOIN_PREFIX, fromHex(group), fromHex(invite), deviceKey, userKey])
 }
 
 /** What a member's device signs for a newcomer: that the invite holds as far as these control heads, sorted, show. */
@@ -78,7 +81,7 @@ export function voucherStatement(
   { deviceKey, userKey }: Credentials,
   heads: readonly EventId[],
 ): Uint8Array {
-  const parts = [ascii('tapri-voucher-1'), fromHex(group), fromHex(invite), deviceKey, userKey]
+  const parts = [VOUCHER_PREFIX, fromHex(group), fromHex(invite), deviceKey, userKey]
   return concat([...parts, ...heads.map(fromHex)])
 }
 

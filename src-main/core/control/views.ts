@@ -5,15 +5,12 @@
  *
  * Most events have seen the same: equal views are one object, and putting two of them together is looked up.
  */
-import type { DeviceTag, EventId } from '../../api/contract.ts'
-import type { Role } from './operation.ts'
+import type { EventId } from '../../api/contract.ts'
 
 /** A set of control events with everything before them, told by its latest ones. */
 export interface Seen {
   /** Sorted; none lies before another. */
   readonly heads: readonly EventId[]
-  /** What devices may do there, as far as somebody asked. */
-  readonly roles: Map<DeviceTag, Role | undefined>
 }
 
 export class Views {
@@ -52,7 +49,7 @@ export class Views {
   #same(heads: readonly EventId[]): Seen {
     const key = heads.join('')
     let seen = this.#byHeads.get(key)
-    if (!seen) this.#byHeads.set(key, (seen = { heads, roles: new Map() }))
+    if (!seen) this.#byHeads.set(key, (seen = { heads }))
     return seen
   }
 }
