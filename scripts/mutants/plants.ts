@@ -166,6 +166,30 @@ export const PLANTS: readonly Plant[] = [
     find: 'messenger.#time.every(ANTI_ENTROPY_MS, () => messenger.#syncWithAnyone()),',
     replace: '',
   },
+  {
+    name: 'what an author hands over by sync is not gossiped',
+    file: 'src-main/messenger/session.ts',
+    find: 'onUnheard(id, this.#intake.unheard())',
+    replace: 'onUnheard(id, [])',
+  },
+  {
+    name: 'what came before it was due is never gossiped',
+    file: 'src-main/messenger/group-log.ts',
+    find: 'await this.#carryOut(effects)\n    return due',
+    replace: 'await this.#carryOut(effects)\n    return due.slice(due.length)',
+  },
+  {
+    name: 'everything that a device wrote was heard when its last message was',
+    file: CITATIONS,
+    find: 'if (entry.seq > heard[chain]) unheard.push(entry)',
+    replace: 'if (entry.seq > heard.m) unheard.push(entry)',
+  },
+  {
+    name: 'entries are put in the order of nothing',
+    file: HISTORY,
+    find: 'Array.from(ns.sort(), (n)',
+    replace: 'Array.from(ns.reverse(), (n)',
+  },
 ]
 
 /** The plant's file with the bug in it. Fails with an Error when there is not exactly one place for it. */

@@ -43,10 +43,7 @@ export function askForMissing(
     parts.catchUp(asked)
     const events = eventsOf(missing, asked.engine.history).map(parts.bytesOf)
     const frame = asked.twist({ type: 'events', events })
-    arrive(() => {
-      const { ofSource } = parts.take(asker, frame.events, asked)
-      parts.handOn(asker, asked, new Set(ofSource))
-    })
+    arrive(() => parts.take(asker, frame.events, asked))
   })
 }
 

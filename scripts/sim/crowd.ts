@@ -323,7 +323,7 @@ export class Crowd {
     for (const { index } of filed) this.#publishSoon(peer, index)
   }
 
-  /** A session, or an answer, brought events of its other end's own: gossip has not, and tells the others now. */
+  /** A session brought events of its other end's own: gossip has not, and tells the others now. */
   handOn(peer: CrowdPeer, from: CrowdPeer, events: ReadonlySet<EventId>): void {
     if (events.size === 0) return
     for (const { id } of unheardOf(from.tag, peer.engine.history))

@@ -324,7 +324,6 @@ export class Syncing {
       if (frame.type !== 'events' || (left -= frame.events.length) < 0) throw new Fault('unexpected-frame')
       await intake.take(frame.events)
     }
-    this.#parts.onUnheard(id, intake.unheard())
   }
 
   async #answerAsk(

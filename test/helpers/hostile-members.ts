@@ -77,6 +77,8 @@ export async function makeScene({ hostile = 1 } = {}) {
   const gossip = async (...events: Event[]) => {
     for (const event of events) await mallory.network.publish(topic, encodeBatch([event], crypto.sha256))
   }
+  const gossipTogether = (...events: Event[]) =>
+    mallory.network.publish(topic, encodeBatch(events, crypto.sha256))
   const epochs = await epochsOf(alicesDisk, group)
   const sign = (key: KeyPair, fields: Omit<EventFields, 'tag'>) => {
     const tag = deviceTag(key.publicKey, crypto.sha256)
@@ -134,6 +136,7 @@ export async function makeScene({ hostile = 1 } = {}) {
       })
     },
     gossip,
+    gossipTogether,
     /** Everything that is shown for good. */
     async shown() {
       const { messages } = await alice.commands.getTimeline({ group, limit: 200 })

@@ -47,6 +47,40 @@ test('however the network behaves, each event is decoded, verified and delivered
   expect(crowd.peers.reduce((sum, { decoded }) => sum + decoded, 0)).toBe(received)
 })
 
+test('what a power cut kept from the network reaches everybody soon after its author is back', () => {
+  const crowd = makeCrowd({ members: 100, events: 400, faults: new Set<Fault>(['loss', 'reorder', 'crash']) })
+  expect(crowd.run()).toMatchObject(GOOD)
+  const { crashes, live, latencyMs } = crowd.figures()
+  expect(crashes).toBeGreaterThan(10)
+  expect(live).toBeGreaterThan(20_000)
+  // World time. By sync alone it takes as long as it takes until everybody has met somebody who has it: minutes.
+  expect(latencyMs.p99).toBeLessThan(5_000)
+})
+
+test('engines that share what they think alike think as engines that do not', () => {
+  const [crowd, alone] = [makeCrowd({ events: 150 }), makeCrowd({ events: 150 })]
+  alone.archive.share = (entry) => entry
+  expect(crowd.run()).toEqual(alone.run())
+  expect(crowd.figures()).toEqual(alone.figures())
+  const [one, other] = crowd.peers.map(({ engine }) => engine.history.log)
+  expect(one!.filter((entry) => other!.includes(entry)).length).toBeGreaterThan(100)
+  const [mine, yours] = alone.peers.map(({ engine: { history } }) =>
+    history.get(alone.archive.events.at(-1)!.id),
+  )
+  expect(mine).toEqual(yours)
+  expect(mine).not.toBe(yours)
+})
+
+test('an entry is shared only by those who think the same of its past', () => {
+  const { archive, peers } = makeCrowd({ events: 1, members: 2 })
+  const [first, second, third] = peers[0]!.engine.history.log
+  expect(archive.share({ ...third! })).toBe(third)
+  const otherwise = { ...third!, parents: [first!, second!] }
+  expect(archive.share(otherwise)).toBe(otherwise)
+  const seen = { ...third!, seen: { heads: [first!.id] } }
+  expect(archive.share(seen)).toBe(seen)
+})
+
 test('of a fork, both branches that somebody answered stay, and everybody hides the rest', () => {
   const faults = new Set<Fault>(['loss', 'reorder', 'partition', 'hostile'])
   const crowd = makeCrowd({ events: 200, faults })
