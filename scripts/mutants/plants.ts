@@ -169,8 +169,8 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'what an author hands over by sync is not gossiped',
     file: 'src-main/messenger/session.ts',
-    find: 'onUnheard(id, this.#intake.unheard())',
-    replace: 'onUnheard(id, [])',
+    find: '.then(() => onUnheard(id, this.#intake.unheard()))',
+    replace: '.then(() => onUnheard(id, []))',
   },
   {
     name: 'what came before it was due is never gossiped',

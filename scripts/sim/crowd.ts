@@ -367,7 +367,8 @@ export class Crowd {
     this.#carryOut(peer, effects)
     // What came before it was due was not handed on then.
     for (const effect of effects)
-      if (effect.type === 'deliver') this.#publishSoon(peer, (effect.event as Filed).index)
+      if (effect.type === 'deliver' && peer.engine.history.forks.stands(effect.entry))
+        this.#publishSoon(peer, (effect.event as Filed).index)
   }
 
   /** Unless it is switched off before. */

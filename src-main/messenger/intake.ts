@@ -46,7 +46,6 @@ export class Intake {
     const takeIn = async (limit: number): Promise<void> => {
       while (arriving.length > limit) {
         const { refused, passing, duplicates, waiting, news, written } = await arriving.shift()!
-        for (const event of news) this.#note(event)
         outcome.news -= refused + passing + duplicates
         outcome.waiting += waiting
         this.#refused += refused
@@ -54,6 +53,7 @@ export class Intake {
         if (this.#refused > MAX_REJECTED_PER_SESSION || this.#passing > MAX_PASSING_PER_SESSION)
           throw new Fault('too-many-refused')
         await written
+        for (const event of news) this.#note(event)
       }
     }
     for (let i = 0; i < events.length; i += EVENTS_PER_TURN) {

@@ -97,12 +97,13 @@ export class Session {
       // What came before the end of the stream is taken in, and judged.
       await this.#taking
       await this.#sending.done()
-      onUnheard(id, this.#intake.unheard())
       if (this.#finish?.isWhole) await onSynchronised(id, this.peer)
       return this.#finish?.again ?? false
     } finally {
       this.machine.close()
       this.#parts.onChange()
+      // Also when the link broke: whoever wrote it may be gone again.
+      void this.#taking.catch(() => {}).then(() => onUnheard(id, this.#intake.unheard()))
     }
   }
 
