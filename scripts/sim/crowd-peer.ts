@@ -1,7 +1,8 @@
 /** One device of a crowd: the real engine of one group, and what is on its disk. */
 import type { DeviceTag } from '../../src-main/api/contract.ts'
-import { CatchUp } from '../../src-main/core/catch-up.ts'
+import { CatchUp, type Slice } from '../../src-main/core/catch-up.ts'
 import { Engine, type EngineParts, type Moment } from '../../src-main/core/engine.ts'
+import { SLICE_TIMEOUT_MS } from '../../src-main/core/limits.ts'
 import type { SyncSession } from '../../src-main/core/sync-session.ts'
 import type { Frame } from '../../src-main/core/sync.ts'
 import type { KeyPair } from '../../src-main/crypto/crypto.ts'
@@ -16,6 +17,7 @@ export interface CrowdPeerParts {
   /** This device's own clock, unix ms. */
   localMs(): number
   atMs(): number
+  after(delayMs: number, run: () => void): void
   incarnation: Uint8Array
   engineParts: Omit<EngineParts, 'verify' | 'decode'> & Required<Pick<EngineParts, 'verify' | 'decode'>>
   random: Random
@@ -32,6 +34,8 @@ export class CrowdPeer {
   catchUp = new CatchUp<SyncSession>()
   readonly sessions = new Set<Session>()
   #seenOfCatchUp = 0
+  /** The slice that its sessions wait for. */
+  #awaited: Slice | undefined
   /** Grows when it is switched on: what began in another life is over. */
   life = 0
   /** Its power fails between the batch of the next event that it writes and its publication. */
@@ -92,6 +96,7 @@ export class CrowdPeer {
     this.clock = new ReferenceClock(this.#parts.localMs)
     this.catchUp = new CatchUp()
     this.#seenOfCatchUp = 0
+    this.#awaited = undefined
   }
 
   /** As a network does it when a link goes down. */
@@ -101,9 +106,23 @@ export class CrowdPeer {
 
   /** Lets sessions go on that waited for another. */
   resumeSessions(): void {
-    if (this.#seenOfCatchUp === this.catchUp.version) return
-    this.#seenOfCatchUp = this.catchUp.version
-    for (const session of this.sessions) session.resume(this)
+    if (this.#seenOfCatchUp !== this.catchUp.version) {
+      this.#seenOfCatchUp = this.catchUp.version
+      for (const session of this.sessions) session.resume(this)
+    }
+    this.#watchTurn()
+  }
+
+  /** Whoever does not hand over what all sessions wait for is left, as Syncing does it. */
+  #watchTurn(): void {
+    const { turn, life } = { turn: this.catchUp.turn, life: this.life }
+    if (turn?.slice === this.#awaited) return
+    this.#awaited = turn?.slice
+    if (!turn) return
+    this.#parts.after(SLICE_TIMEOUT_MS, () => {
+      if (this.life !== life || this.#awaited !== turn.slice) return
+      for (const session of this.sessions) if (session.isOf(turn.peer)) session.end()
+    })
   }
 
   /** What this peer makes of a frame before it sends it. */

@@ -110,11 +110,16 @@ export class Session {
   #isAlive(): boolean {
     const [near, far] = this.#ends
     const isUnchanged = this.#ends.every(({ peer, life }) => peer.life === life)
-    if (!this.#isOver && !(isUnchanged && this.#parts.isLinked(near.peer, far.peer))) this.#end()
+    if (!this.#isOver && !(isUnchanged && this.#parts.isLinked(near.peer, far.peer))) this.end()
     return !this.#isOver
   }
 
-  #end(): void {
+  /** Whether it is run by this machine at one of its ends. */
+  isOf(machine: SyncSession): boolean {
+    return this.#ends.some((end) => end.machine === machine)
+  }
+
+  end(): void {
     if (this.#isOver) return
     this.#isOver = true
     for (const { peer, machine } of this.#ends) {
@@ -136,12 +141,12 @@ export class Session {
       else if (effect.type === 'receive') end.waiting.push(effect.part)
       else if (effect.type === 'peerClock')
         end.peer.clock.note(other.peer.name, effect.wallClockMs - end.peer.nowMs())
-      else if (effect.type === 'fail') this.#end()
+      else if (effect.type === 'fail') this.end()
       else if (effect.type === 'finish') {
         this.#parts.handOn(end.peer, other.peer, end.ofSource)
         end.isDone = true
         // The other end is told by the last frame that is under way.
-        if (other.isDone) this.#end()
+        if (other.isDone) this.end()
       }
     }
   }

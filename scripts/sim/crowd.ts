@@ -203,6 +203,7 @@ export class Crowd {
       key,
       localMs: () => START_MS + this.agenda.nowMs + skewMs,
       atMs: () => this.agenda.nowMs,
+      after: (delayMs, run) => this.agenda.after(delayMs, run),
       incarnation: random.bytes(8),
       engineParts: {
         group: this.group,
