@@ -33,6 +33,8 @@ export class CrowdPeer {
   clock: ReferenceClock
   catchUp = new CatchUp<SyncSession>()
   readonly sessions = new Set<Session>()
+  /** Who has not answered a question. */
+  readonly asking = new Set<CrowdPeer>()
   #seenOfCatchUp = 0
   /** The slice that its sessions wait for. */
   #awaited: Slice | undefined
@@ -92,6 +94,7 @@ export class CrowdPeer {
     this.failsNext = false
     this.isTicking = false
     this.waitingSinceMs.clear()
+    this.asking.clear()
     this.engine = this.#makeEngine()
     this.clock = new ReferenceClock(this.#parts.localMs)
     this.catchUp = new CatchUp()

@@ -27,6 +27,9 @@ export interface SessionParts {
   handOn(peer: CrowdPeer, from: CrowdPeer, events: ReadonlySet<EventId>): void
 }
 
+/** A question that was not answered by then is lost. */
+const MAX_ANSWER_MS = 10_000
+
 /** One question and its answer; what is sent to somebody who is switched off or elsewhere is lost. */
 export function askForMissing(
   asker: CrowdPeer,
@@ -39,11 +42,16 @@ export function askForMissing(
     parts.agenda.after(parts.delayMs(), () => {
       if (asker.life === lives[0] && asked.life === lives[1] && parts.isLinked(asker, asked)) task()
     })
+  asker.asking.add(asked)
+  parts.agenda.after(MAX_ANSWER_MS, () => asker.asking.delete(asked))
   arrive(() => {
     parts.catchUp(asked)
     const events = eventsOf(missing, asked.engine.history).map(parts.bytesOf)
     const frame = asked.twist({ type: 'events', events })
-    arrive(() => parts.take(asker, frame.events, asked))
+    arrive(() => {
+      asker.asking.delete(asked)
+      parts.take(asker, frame.events, asked)
+    })
   })
 }
 

@@ -166,7 +166,8 @@ export class Forger {
 /** What somebody makes of a sync frame before sending it; the honest leave it as it is. */
 export function twistFrame<F extends Frame>(frame: F, misdeed: Misdeed | undefined, random: Random): F {
   if (misdeed === 'withhold' && frame.type === 'events') return { ...frame, events: [] }
-  if (misdeed !== 'lie') return frame
+  // Now and then: a peer that always says it has what it lacks would never get that, and ask for ever.
+  if (misdeed !== 'lie' || random.chance(0.5)) return frame
   if (frame.type === 'summary') {
     const buckets = [...frame.buckets].map(
       ([number, fingerprint]) =>

@@ -62,12 +62,13 @@ export class Meetings {
     const asked =
       width === 'source'
         ? linked.filter(({ name }) => sources.includes(name))
-        : others.slice(0, width === 'more' ? 2 : undefined)
+        : others.slice(0, width === 'all' ? undefined : 2)
     const missing = peer.engine.missing()
     const isKnown = missing.ranges.length + missing.heads.length > 0
     for (const other of asked.length > 0 ? asked : linked) {
-      if (width === 'all' || !isKnown) this.#sync(peer, other, 'gap')
-      else {
+      if (width === 'all' || width === 'again' || !isKnown) this.#sync(peer, other, 'gap')
+      // While much is on its way, what is missing is probably among it: as Syncing.ask() has it.
+      else if (!peer.catchUp.progress && !peer.asking.has(other)) {
         this.#crowd.tally.questions++
         askForMissing(peer, other, missing, this.#parts)
       }

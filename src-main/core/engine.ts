@@ -101,7 +101,7 @@ export type Effect =
   | { type: 'ownUnknown'; event: Event }
   /** Not taken. from is undefined when nobody in particular is at fault (expired). */
   | { type: 'refuse'; reason: Reason; from: string | undefined }
-  /** Something is missing for long enough: sync with these neighbours, or with two more, or with all. */
+  /** Something is missing for long enough. */
   | ({ type: 'ask' } & Question)
 
 /** Two events of one place; an entry stands for an event that was delivered. */

@@ -13,11 +13,20 @@ export interface Gap {
   count: number
 }
 
-/** Sync with these neighbours, or with two more, or with all. */
+/**
+ * Whom to ask, the narrowest first: the neighbours that handed over what waits, two others, two others for all they have,
+ * everybody for all they have.
+ */
+export type Width = 'source' | 'more' | 'again' | 'all'
+
 export interface Question {
-  width: 'source' | 'more' | 'all'
+  width: Width
+  /** Neighbours that handed over what waits. */
   sources: string[]
 }
+
+const WIDTHS: readonly Width[] = ['source', 'more', 'again', 'all']
+const STAGES: readonly Width[] = ['source', 'more', 'all']
 
 /** How many events of which device are known to exist, by what waits, and missing here. */
 export function gapsOf(pending: Iterable<Pending>, history: History): Gap[] {
@@ -39,9 +48,10 @@ export function gapsOf(pending: Iterable<Pending>, history: History): Gap[] {
 }
 
 /**
- * Per author of what waits, one question per stage of its oldest gap: its sources first, then two more peers, then all,
- * then all again after twice as long each time. So a member who plants what can never be delivered makes nobody ask
- * for long, and holds up no question about anybody else.
+ * Per author of what waits, one question per stage of its oldest gap: its sources first, then two more peers, then all;
+ * then, after twice as long each time, two of them for all they have. What nobody had when all were asked comes to one
+ * of them first. So a member who plants what can never be delivered makes nobody ask for long, or much, and holds up no
+ * question about anybody else.
  */
 export class GapQuestions {
   /** Questions asked so far about what waits of a device. */
@@ -66,10 +76,10 @@ export class GapQuestions {
       const dueAfterMs = [GAP_ASK_SOURCE_AFTER_MS, GAP_ASK_MORE_AFTER_MS][stage]
       if (gap.ageMs < (dueAfterMs ?? GAP_ASK_ALL_AFTER_MS * 2 ** (stage - 2))) continue
       this.#asked.set(tag, stage + 1)
-      widest = Math.max(widest, Math.min(stage, 2))
+      widest = Math.max(widest, WIDTHS.indexOf(STAGES[stage] ?? 'again'))
       for (const source of gap.sources) sources.add(source)
     }
-    const width = (['source', 'more', 'all'] as const)[widest]
+    const width = WIDTHS[widest]
     return width && { width, sources: [...sources] }
   }
 }

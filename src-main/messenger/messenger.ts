@@ -19,6 +19,7 @@ import { fromHex } from '../core/bytes.ts'
 import type { Moment } from '../core/engine.ts'
 import { chainOf, deviceTag, encodeEvent, commitTo, KIND, type Event } from '../core/event.ts'
 import { hlcAt } from '../core/hlc.ts'
+import type { Width } from '../core/gaps.ts'
 import type { Entry } from '../core/history.ts'
 import { encodeCreate, isEntrance } from '../core/control/bodies.ts'
 import { Relay } from '../core/relay.ts'
@@ -773,7 +774,7 @@ export class Messenger {
   }
 
   /** The sources of what waits, and then two more peers, for what it lacks; then everybody for everything. */
-  #ask(id: GroupId, width: 'source' | 'more' | 'all', sources: string[]): void {
+  #ask(id: GroupId, width: Width, sources: string[]): void {
     const open = this.#groups.get(id)
     if (!open) return
     const admitted = this.#links.admitted(id)
@@ -781,11 +782,11 @@ export class Messenger {
     const asked =
       width === 'source'
         ? admitted.filter((peer) => sources.includes(peer))
-        : others.slice(0, width === 'more' ? 2 : others.length)
+        : others.slice(0, width === 'all' ? undefined : 2)
     const missing = open.log.engine.missing()
     const isKnown = missing.ranges.length + missing.heads.length > 0
     for (const peer of asked.length > 0 ? asked : admitted)
-      if (width === 'all' || !isKnown) this.#syncing.start(id, peer)
+      if (width === 'all' || width === 'again' || !isKnown) this.#syncing.start(id, peer)
       else void this.#syncing.ask(id, peer, missing)
   }
 

@@ -400,13 +400,16 @@ describe('limits', () => {
       bob.engine
         .step({ type: 'tick', ...at(START_MS + 2_000 + afterMs) })
         .map((effect) => effect.type === 'ask' && effect.width)
-    expect([100, 500, 600, 2_100, 3_000, 10_000].map(ask)).toEqual([
+    expect([100, 500, 600, 2_100, 3_000, 10_000, 19_000, 20_000, 40_000].map(ask)).toEqual([
       [],
       ['source'],
       [],
       ['more'],
       [],
       ['all'],
+      [],
+      ['again'],
+      ['again'],
     ])
   })
 
