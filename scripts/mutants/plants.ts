@@ -90,8 +90,8 @@ export const PLANTS: readonly Plant[] = [
   },
   {
     name: 'what only a forked device had cited is forgotten',
-    file: FORK,
-    find: 'this.#history.uncover()',
+    file: HISTORY,
+    find: 'for (const parent of entry.parents) open.add(parent)',
     replace: '',
   },
   {
@@ -103,8 +103,8 @@ export const PLANTS: readonly Plant[] = [
   {
     name: 'digests overlook the control chain',
     file: HISTORY,
-    find: "for (const chain of ['m', 'c'] as const)",
-    replace: "for (const chain of ['m'] as const)",
+    find: "for (const chain of ['m', 'c'] as const) {\n        const tip",
+    replace: "for (const chain of ['m'] as const) {\n        const tip",
   },
   {
     name: 'sync overlooks devices that the other side has never heard of',

@@ -47,7 +47,7 @@ export class Forks {
   /** Devices with events beyond a cut. */
   readonly #cutDevices = new Set<DeviceTag>()
   /** Of events that do not stand; everything else is kept anyway. */
-  readonly #acknowledged = new Set<Entry>()
+  #acknowledged = new Set<Entry>()
   readonly #hiddenOf = new Map<DeviceTag, number>()
   #isBeyondCut: (entry: Entry) => boolean = () => false
   /** Grows with everything that changes what is kept of suspects. */
@@ -137,10 +137,7 @@ export class Forks {
   judgeAgain(devices: Iterable<DeviceTag>): Change {
     const cutOff = new Set<Entry>()
     for (const tag of new Set([...devices, ...this.#cutDevices]))
-      for (const chain of ['m', 'c'] as const)
-        for (let seq = 1; seq <= this.#history.chain(tag, chain).length; seq++)
-          for (const entry of this.#history.all(tag, chain, seq))
-            if (this.#isBeyondCut(entry)) cutOff.add(entry)
+      for (const entry of this.#history.ofDevice(tag)) if (this.#isBeyondCut(entry)) cutOff.add(entry)
     if (cutOff.size === this.#cutOff.size && [...cutOff].every((entry) => this.#cutOff.has(entry)))
       return { hidden: [], shown: [] }
     const touched = new Set([...cutOff].map(({ tag }) => tag))
@@ -183,20 +180,17 @@ export class Forks {
 
   /** What is hidden and shown by a change to devices; those that were suspects before may be touched by it as well. */
   #change(devices: ReadonlySet<DeviceTag>, change: () => void): Change {
-    const { log } = this.#history
-    const touched = log.filter(({ tag }) => devices.has(tag) || this.isSuspect(tag))
+    const history = this.#history
+    const tags = [...new Set([...devices, ...this.suspects])]
+    const touched = history.inOrder(tags.flatMap((tag) => [...history.ofDevice(tag)]))
     const wasVisible = new Set(touched.filter((entry) => this.isVisible(entry)))
+    const before = touched.filter((entry) => !this.stands(entry))
     change()
-    this.#history.uncover()
-    this.#acknowledged.clear()
-    this.#hiddenOf.clear()
     this.version++
-    // The log is a linear extension: from its end, everything that acknowledges an event comes before it.
-    for (let i = log.length - 1; i >= 0; i--) {
-      const entry = log[i]!
-      if (!this.isKept(entry)) this.#count(entry.tag, 1)
-      else for (const parent of entry.parents) this.#acknowledge(parent)
-    }
+    const fallen = new Set(touched.filter((entry) => !this.stands(entry)))
+    this.#acknowledged = history.uncover(fallen, [...before, ...fallen])
+    this.#hiddenOf.clear()
+    for (const entry of fallen) if (!this.#acknowledged.has(entry)) this.#count(entry.tag, 1)
     return {
       hidden: touched.filter((entry) => wasVisible.has(entry) && !this.isVisible(entry)),
       shown: touched.filter((entry) => !wasVisible.has(entry) && this.isVisible(entry)),

@@ -184,12 +184,46 @@ export class History {
     return entry
   }
 
-  /** Something stands no longer, or again: what does not covers nothing by itself. One pass over the log. */
-  uncover(): void {
-    this.heads.clear()
-    this.controlHeads.clear()
+  /** Every delivered event of a device. */
+  *ofDevice(tag: DeviceTag): Generator<Entry> {
+    for (const chain of ['m', 'c'] as const)
+      for (let seq = 1; seq <= this.chain(tag, chain).length; seq++) yield* this.all(tag, chain, seq)
+  }
+
+  /**
+   * Some events stand no longer, or again: fallen are all that do not, changed are those and all that did not before. Returns
+   * what of the fallen lies in the past of what stands.
+   *
+   * One pass back through the log: whatever cites an event comes before it. Of events that nothing changed cites, nothing
+   * is asked but whether they stand.
+   */
+  uncover(fallen: ReadonlySet<Entry>, changed: Iterable<Entry>): Set<Entry> {
+    const open = new Set<Entry>()
+    for (const entry of changed) {
+      open.add(entry)
+      for (const parent of entry.parents) open.add(parent)
+    }
+    const covered = new Set<Entry>()
+    const acknowledged = new Set<Entry>()
+    for (let i = this.log.length - 1; i >= 0; i--) {
+      const entry = this.log[i]!
+      const isFallen = fallen.has(entry)
+      if (isFallen && !acknowledged.has(entry)) continue
+      for (const parent of entry.parents) {
+        if (!open.has(parent)) continue
+        if (fallen.has(parent)) acknowledged.add(parent)
+        if (chainOf(parent.kind) === chainOf(entry.kind) && (!isFallen || covered.has(entry)))
+          covered.add(parent)
+      }
+    }
     this.#covered.clear()
-    for (const entry of this.log) this.#cover(entry)
+    for (const entry of open) {
+      const heads = chainOf(entry.kind) === 'm' ? this.heads : this.controlHeads
+      if (fallen.has(entry) && covered.has(entry)) this.#covered.add(entry)
+      if (fallen.has(entry) || covered.has(entry)) heads.delete(entry.id)
+      else heads.set(entry.id, entry)
+    }
+    return acknowledged
   }
 
   /** What an entry cites is no head any more; through events that do not stand it covers what these cite as well. */

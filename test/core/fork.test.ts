@@ -3,8 +3,16 @@ import { describe, expect, test } from 'vitest'
 import type { EventId } from '../../src-main/api/contract.ts'
 import { certify } from '../../src-main/core/control/bodies.ts'
 import { Engine } from '../../src-main/core/engine.ts'
-import { commitTo, encodeEvent, KIND, type Event, type EventFields } from '../../src-main/core/event.ts'
-import type { Entry } from '../../src-main/core/history.ts'
+import {
+  chainOf,
+  commitTo,
+  encodeEvent,
+  KIND,
+  type Chain,
+  type Event,
+  type EventFields,
+} from '../../src-main/core/event.ts'
+import type { Entry, History } from '../../src-main/core/history.ts'
 import { MAX_HIDDEN_PER_DEVICE } from '../../src-main/core/limits.ts'
 import { sodiumCrypto as crypto } from '../../src-main/crypto/sodium.ts'
 import { joinBody } from '../../scripts/sim/gathering.ts'
@@ -273,6 +281,21 @@ describe('what a forking device costs', () => {
   })
 })
 
+/** Events that stand and that nothing standing cites, be it through events that do not stand. */
+function headsOf({ log, forks }: History, chain: Chain): Set<Entry> {
+  const entries = log.filter(({ kind }) => chainOf(kind) === chain)
+  const covered = new Set<Entry>()
+  const cover = (entry: Entry) => {
+    for (const parent of entry.parents) {
+      if (chainOf(parent.kind) !== chain || covered.has(parent)) continue
+      covered.add(parent)
+      if (!forks.stands(parent)) cover(parent)
+    }
+  }
+  for (const entry of entries) if (forks.stands(entry)) cover(entry)
+  return new Set(entries.filter((entry) => forks.stands(entry) && !covered.has(entry)))
+}
+
 describe('laws', () => {
   test('whatever forks, and whatever came first, all devices show the same and nothing honest is lost', () => {
     fc.assert(
@@ -334,6 +357,10 @@ describe('laws', () => {
               }
             expect(new Set(visible(history))).toEqual(past)
             expect(history.forks.hiddenCount).toBe(history.log.length - past.size)
+            for (const chain of ['m', 'c'] as const) {
+              const heads = chain === 'm' ? history.heads : history.controlHeads
+              expect(new Set(heads.values())).toEqual(headsOf(history, chain))
+            }
             // A restart changes nothing.
             const again = new Engine({ ...crypto, group, self: person.tag, sign: person.sign })
             for (const { id } of history.log) expect(again.restore(archive.get(id)!)).toHaveProperty('event')
