@@ -118,7 +118,8 @@ export class CrowdPeer {
 
   /** Whoever does not hand over what all sessions wait for is left, as Syncing does it. */
   #watchTurn(): void {
-    const { turn, life } = { turn: this.catchUp.turn, life: this.life }
+    const { life } = this
+    const { turn } = this.catchUp
     if (turn?.slice === this.#awaited) return
     this.#awaited = turn?.slice
     if (!turn) return

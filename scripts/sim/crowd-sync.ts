@@ -14,6 +14,11 @@ import type { Sha256 } from '../../src-main/core/event.ts'
 import type { Agenda } from './agenda.ts'
 import type { CrowdPeer } from './crowd-peer.ts'
 
+export interface Taken extends Outcome {
+  /** What was delivered and whoever brought it wrote. */
+  ofSource: EventId[]
+}
+
 export interface SessionParts {
   agenda: Agenda
   sha256: Sha256
@@ -22,7 +27,7 @@ export interface SessionParts {
   bytesOf(entry: Entry): Uint8Array
   /** Shows the engine everything that has come. */
   catchUp(peer: CrowdPeer): void
-  take(peer: CrowdPeer, events: Uint8Array[], from: CrowdPeer): Outcome & { ofSource: EventId[] }
+  take(peer: CrowdPeer, events: Uint8Array[], from: CrowdPeer): Taken
   /** Tells the others what one of the two wrote, and brought by itself. */
   handOn(peer: CrowdPeer, from: CrowdPeer, events: ReadonlySet<EventId>): void
 }

@@ -5,7 +5,6 @@
  */
 import type { DeviceTag, EventId, GroupId } from '../../src-main/api/contract.ts'
 import { unheardOf } from '../../src-main/core/citations.ts'
-import type { Outcome } from '../../src-main/core/catch-up.ts'
 import type { Effect, Moment } from '../../src-main/core/engine.ts'
 import { ROLE, type UserTag } from '../../src-main/core/control/operation.ts'
 import { deviceTag, KIND } from '../../src-main/core/event.ts'
@@ -18,6 +17,7 @@ import { Agenda } from './agenda.ts'
 import { Archive, type Filed } from './archive.ts'
 import { CrowdDirector } from './crowd-director.ts'
 import { CrowdPeer } from './crowd-peer.ts'
+import type { Taken } from './crowd-sync.ts'
 import { BADLY_SKEWED_ONE_IN, MAX_BAD_SKEW_MS, MAX_SKEW_MS, type Faults } from './faults.ts'
 import { Gathering } from './gathering.ts'
 import { Meetings } from './meetings.ts'
@@ -63,11 +63,6 @@ const FIRST_ROUND_MS = 30_000
 const MAX_ROUND_MS = 60 * 60_000
 /** How far back an answer looks for what it answers. */
 const MAX_LOOK_BACK = 200
-
-interface Taken extends Outcome {
-  /** What was delivered and the one who brought it wrote. */
-  ofSource: EventId[]
-}
 
 export class Crowd {
   readonly agenda = new Agenda()

@@ -3,10 +3,13 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { KIND } from '../../src-main/core/event.ts'
+import { SLICE_EVENTS, SLICE_TIMEOUT_MS } from '../../src-main/core/limits.ts'
+import type { Frame } from '../../src-main/core/sync.ts'
 import { checkTraces, readTrace } from '../../scripts/demo/check-trace.ts'
 import { Crowd, type CrowdOptions } from '../../scripts/sim/crowd.ts'
 import { makeFastCrypto } from '../../scripts/sim/fast-crypto.ts'
-import { ALL_FAULTS, type Fault } from '../../scripts/sim/faults.ts'
+import { ALL_FAULTS, NO_FAULTS, type Fault } from '../../scripts/sim/faults.ts'
 import { Random } from '../../scripts/sim/random.ts'
 import { writeTraces } from '../../scripts/sim/traces.ts'
 
@@ -55,6 +58,33 @@ test('what a power cut kept from the network reaches everybody soon after its au
   expect(live).toBeGreaterThan(20_000)
   // World time. By sync alone it takes as long as it takes until everybody has met somebody who has it: minutes.
   expect(latencyMs.p99).toBeLessThan(5_000)
+})
+
+test('a neighbour who falls silent holds nobody up for long', () => {
+  const crowd = makeCrowd({ members: 30, faults: NO_FAULTS })
+  const { agenda, peers, mesh, meetings } = crowd
+  const [author, absent] = [peers[0]!, peers[7]!]
+  for (let i = 0; i < 2 * SLICE_EVENTS; i++) {
+    const { bytes } = crowd.append(author, KIND.message, Uint8Array.of(i))!
+    for (const peer of peers) if (peer !== author && peer !== absent) crowd.take(peer, [bytes], author)
+  }
+  const [talking, ...silent] = mesh.neighbours[absent.index]!.map((index) => peers[index]!)
+  // They promise, and hand over nothing.
+  for (const peer of silent)
+    peer.twist = <F extends Frame>(frame: F) =>
+      frame.type === 'events' ? ({ type: 'addresses', addresses: [] } as Frame as F) : frame
+  const pass = (ms: number) => {
+    for (const endMs = agenda.nowMs + ms; agenda.step(endMs););
+  }
+  // All of it has been promised when somebody comes who would hand it over.
+  mesh.isOn[talking!.index] = false
+  meetings.meet(absent, Infinity, 'link')
+  pass(SLICE_TIMEOUT_MS / 2)
+  mesh.isOn[talking!.index] = true
+  meetings.meet(absent, Infinity, 'link')
+  pass(silent.length * SLICE_TIMEOUT_MS)
+  expect(silent.length).toBeGreaterThan(2)
+  expect(absent.engine.history.log).toHaveLength(author.engine.history.log.length)
 })
 
 test('engines that share what they think alike think as engines that do not', () => {
