@@ -14,6 +14,7 @@ export interface Plant {
 
 const ENGINE = 'src-main/core/engine.ts'
 const CITATIONS = 'src-main/core/citations.ts'
+const HELD = 'src-main/core/held.ts'
 const FORK = 'src-main/core/fork.ts'
 const HISTORY = 'src-main/core/history.ts'
 const DIFFERENCE = 'src-main/core/difference.ts'
@@ -62,6 +63,12 @@ export const PLANTS: readonly Plant[] = [
     file: ENGINE,
     find: 'for (const { event, from } of this.#future.takeDue(nowMs))',
     replace: 'for (const { event, from } of this.#future.takeDue(0))',
+  },
+  {
+    name: 'who dates ahead leaves no room for a clock that is wrong',
+    file: HELD,
+    find: 'b.length > a.length ? b : a',
+    replace: 'a',
   },
   {
     name: 'copies are verified again',

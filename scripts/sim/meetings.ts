@@ -1,5 +1,5 @@
 /** Who syncs with whom in a crowd, and when: as Messenger does it, but for the pace of what happens anyway. */
-import type { Effect } from '../../src-main/core/engine.ts'
+import { askingFor, type Question } from '../../src-main/core/gaps.ts'
 import type { Crowd } from './crowd.ts'
 import type { CrowdPeer } from './crowd-peer.ts'
 import { askForMissing, Session, type SessionParts } from './crowd-sync.ts'
@@ -55,18 +55,13 @@ export class Meetings {
     agenda.after(random.between(0, ANTI_ENTROPY_MS), again)
   }
 
-  /** The sources of what waits, and then two more, for what it lacks; then everybody for everything. */
-  ask(peer: CrowdPeer, { width, sources }: Effect & { type: 'ask' }): void {
-    const linked = this.linked(peer)
-    const others = linked.filter(({ name }) => !sources.includes(name))
-    const asked =
-      width === 'source'
-        ? linked.filter(({ name }) => sources.includes(name))
-        : others.slice(0, width === 'all' ? undefined : 2)
+  ask(peer: CrowdPeer, question: Question): void {
+    const linked = new Map(this.linked(peer).map((other) => [other.name, other]))
     const missing = peer.engine.missing()
-    const isKnown = missing.ranges.length + missing.heads.length > 0
-    for (const other of asked.length > 0 ? asked : linked) {
-      if (width === 'all' || width === 'again' || !isKnown) this.#sync(peer, other, 'gap')
+    const { peers, forAll } = askingFor(question, missing, [...linked.keys()])
+    for (const name of peers) {
+      const other = linked.get(name)!
+      if (forAll) this.#sync(peer, other, 'gap')
       // While much is on its way, what is missing is probably among it: as Syncing.ask() has it.
       else if (!peer.catchUp.progress && !peer.asking.has(other)) {
         this.#crowd.tally.questions++

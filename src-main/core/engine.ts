@@ -244,7 +244,8 @@ export class Engine {
       effects.push({ type: 'ownUnknown', event })
     this.#lookForFork(event, atMs, effects)
     if (!this.#future.isDue(event, nowMs)) {
-      if (!this.#future.add(event, from)) this.#refused.add(event)
+      const out = this.#future.add(event, from)
+      if (out) this.#refused.add(out)
       return void refuse('too-far-ahead')
     }
     this.#insert(event, from, { nowMs, atMs }, effects)

@@ -6,6 +6,7 @@ import type { Pending } from './delivery.ts'
 import { chainOf } from './event.ts'
 import type { History } from './history.ts'
 import { GAP_ASK_ALL_AFTER_MS, GAP_ASK_MORE_AFTER_MS, GAP_ASK_SOURCE_AFTER_MS } from './limits.ts'
+import type { Missing } from './missing.ts'
 
 /** What is known to be missing of one device. */
 export interface Gap {
@@ -25,8 +26,34 @@ export interface Question {
   sources: string[]
 }
 
+/** What to do about a question. */
+export interface Asking {
+  peers: string[]
+  /** For all that they have, in a sync session; else for what is missing. */
+  forAll: boolean
+}
+
+const MORE_PEERS = 2
 const WIDTHS: readonly Width[] = ['source', 'more', 'again', 'all']
 const STAGES: readonly Width[] = ['source', 'more', 'all']
+
+/** Whom to ask, of the neighbours that can be reached, given in random order: all of them, when there are no others. */
+export function askingFor(
+  { width, sources }: Question,
+  { ranges, heads }: Missing,
+  reachable: readonly string[],
+): Asking {
+  const others = reachable.filter((peer) => !sources.includes(peer))
+  const peers =
+    width === 'source'
+      ? reachable.filter((peer) => sources.includes(peer))
+      : others.slice(0, width === 'all' ? undefined : MORE_PEERS)
+  const isKnown = ranges.length + heads.length > 0
+  return {
+    peers: peers.length > 0 ? peers : [...reachable],
+    forAll: width === 'all' || width === 'again' || !isKnown,
+  }
+}
 
 /** How many events of which device are known to exist, by what waits, and missing here. */
 export function gapsOf(pending: Iterable<Pending>, history: History): Gap[] {

@@ -38,7 +38,10 @@ export class Strangers {
   }
 }
 
-/** Verified events that are dated too far ahead, until they are due. */
+/**
+ * Verified events that are dated too far ahead, until they are due. When there is no room left, the device that takes up
+ * most of it gives up what is due last, as in FairShare: dating ahead, nobody crowds out a member whose clock is wrong.
+ */
 export class Future {
   readonly #events = new Map<EventId, { event: Event; from: string }>()
 
@@ -59,11 +62,13 @@ export class Future {
     return hlc <= hlcAt(nowMs + MAX_FUTURE_MS)
   }
 
-  /** False when it does not fit. */
-  add(event: Event, from: string): boolean {
-    if (this.#events.size >= MAX_FUTURE_EVENTS) return false
+  /** Returns what gives way: another event, or this one. */
+  add(event: Event, from: string): Event | undefined {
     this.#events.set(event.id, { event, from })
-    return true
+    if (this.#events.size <= MAX_FUTURE_EVENTS) return undefined
+    const last = this.#lastOfHeaviest()
+    this.#events.delete(last.id)
+    return last
   }
 
   /** Takes out what is due. */
@@ -71,6 +76,13 @@ export class Future {
     const due = [...this.#events.values()].filter(({ event }) => this.isDue(event, nowMs))
     for (const { event } of due) this.#events.delete(event.id)
     return due
+  }
+
+  /** Of the device with the most events here, the one that is due last. */
+  #lastOfHeaviest(): Event {
+    const byDevice = Map.groupBy([...this.#events.values()], ({ event }) => event.tag)
+    const heaviest = [...byDevice.values()].reduce((a, b) => (b.length > a.length ? b : a))
+    return heaviest.map(({ event }) => event).reduce((a, b) => (b.hlc > a.hlc ? b : a))
   }
 }
 

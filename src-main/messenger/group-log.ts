@@ -12,7 +12,7 @@ import type { DeviceTag, EventId, GroupId, TimelineKey } from '../api/contract.t
 import { AppError } from '../api/errors.ts'
 import { Engine, type Effect, type EngineParts, type Moment, type Proof } from '../core/engine.ts'
 import { chainOf, decodeEvent, isParticular, KIND, orderingBytes, type Event } from '../core/event.ts'
-import type { Width } from '../core/gaps.ts'
+import type { Question } from '../core/gaps.ts'
 import type { Entry } from '../core/history.ts'
 import type { UserTag } from '../core/control/operation.ts'
 import { isForbidden, isPassing, isProvablyBad, type Reason } from '../core/reasons.ts'
@@ -112,7 +112,7 @@ export interface GroupLogEvents {
   onRefused(reason: Reason, from: string | undefined): void
   onDuplicate(): void
   /** A gap is old enough to ask for what is missing. */
-  onAsk(width: Width, sources: string[]): void
+  onAsk(question: Question): void
 }
 
 /** What happens while the batch before it is being written. */
@@ -444,7 +444,7 @@ export class GroupLog {
       else if (effect.type === 'duplicate') this.#events.onDuplicate()
       else if (effect.type === 'refuse') this.#events.onRefused(effect.reason, effect.from)
       else if (effect.type === 'ownUnknown') this.#events.onOwnUnknown()
-      else this.#events.onAsk(effect.width, effect.sources)
+      else this.#events.onAsk(effect)
     }
     if (pendingChanged) this.#events.onPendingChanged()
     return written ?? Promise.resolve()

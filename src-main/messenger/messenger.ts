@@ -19,7 +19,7 @@ import { fromHex } from '../core/bytes.ts'
 import type { Moment } from '../core/engine.ts'
 import { chainOf, deviceTag, encodeEvent, commitTo, KIND, type Event } from '../core/event.ts'
 import { hlcAt } from '../core/hlc.ts'
-import type { Width } from '../core/gaps.ts'
+import { askingFor, type Question } from '../core/gaps.ts'
 import type { Entry } from '../core/history.ts'
 import { encodeCreate, isEntrance } from '../core/control/bodies.ts'
 import { Relay } from '../core/relay.ts'
@@ -504,7 +504,7 @@ export class Messenger {
       onPendingChanged: () => this.#updates.changed(this.#groups.get(id)),
       onRefused: (reason, from) => this.#counters.refuse(reason, from),
       onDuplicate: () => this.#counters.duplicates++,
-      onAsk: (width, sources) => this.#ask(id, width, sources),
+      onAsk: (question) => this.#ask(id, question),
     })
     const presence = {
       connectionOf: (peer: PeerKey) => this.#links.connectionOf(id, peer),
@@ -773,20 +773,13 @@ export class Messenger {
     }
   }
 
-  /** The sources of what waits, and then two more peers, for what it lacks; then everybody for everything. */
-  #ask(id: GroupId, width: Width, sources: string[]): void {
+  #ask(id: GroupId, question: Question): void {
     const open = this.#groups.get(id)
     if (!open) return
-    const admitted = this.#links.admitted(id)
-    const others = this.#shuffled(admitted.filter((peer) => !sources.includes(peer)))
-    const asked =
-      width === 'source'
-        ? admitted.filter((peer) => sources.includes(peer))
-        : others.slice(0, width === 'all' ? undefined : 2)
     const missing = open.log.engine.missing()
-    const isKnown = missing.ranges.length + missing.heads.length > 0
-    for (const peer of asked.length > 0 ? asked : admitted)
-      if (width === 'all' || width === 'again' || !isKnown) this.#syncing.start(id, peer)
+    const { peers, forAll } = askingFor(question, missing, this.#shuffled(this.#links.admitted(id)))
+    for (const peer of peers)
+      if (forAll) this.#syncing.start(id, peer)
       else void this.#syncing.ask(id, peer, missing)
   }
 
