@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { KIND } from '../../src-main/core/event.ts'
-import { SLICE_EVENTS, SLICE_TIMEOUT_MS } from '../../src-main/core/limits.ts'
+import { LONG_PLAN_EVENTS, SLICE_EVENTS, SLICE_TIMEOUT_MS } from '../../src-main/core/limits.ts'
 import type { Frame } from '../../src-main/core/sync.ts'
 import { checkTraces, readTrace } from '../../scripts/demo/check-trace.ts'
 import { Crowd, type CrowdOptions } from '../../scripts/sim/crowd.ts'
+import type { CrowdPeer } from '../../scripts/sim/crowd-peer.ts'
 import { makeFastCrypto } from '../../scripts/sim/fast-crypto.ts'
 import { ALL_FAULTS, NO_FAULTS, type Fault } from '../../scripts/sim/faults.ts'
 import { Random } from '../../scripts/sim/random.ts'
@@ -85,6 +86,43 @@ test('a neighbour who falls silent holds nobody up for long', () => {
   pass(silent.length * SLICE_TIMEOUT_MS)
   expect(silent.length).toBeGreaterThan(2)
   expect(absent.engine.history.log).toHaveLength(author.engine.history.log.length)
+})
+
+test('nobody is asked again before it has answered, nor for what is on its way anyway', () => {
+  const crowd = makeCrowd({ members: 30, faults: NO_FAULTS })
+  const { agenda, peers, mesh, meetings } = crowd
+  const absent = peers[7]!
+  const [near, author] = mesh.neighbours[absent.index]!.map((index) => peers[index]!) as [
+    CrowdPeer,
+    CrowdPeer,
+  ]
+  const say = (count: number) => {
+    for (let i = 0; i < count; i++) {
+      const { bytes } = crowd.append(author, KIND.message, Uint8Array.of(i))!
+      crowd.take(near, [bytes], author)
+      if (i === count - 1) crowd.take(absent, [bytes], near)
+    }
+  }
+  /** How many questions that makes. */
+  const ask = () => {
+    const before = crowd.figures().questions
+    meetings.ask(absent, { width: 'source', sources: [near.name] })
+    return crowd.figures().questions - before
+  }
+  const passUntil = (isSo: () => boolean) => {
+    while (!isSo() && agenda.step(Infinity));
+    expect(isSo()).toBe(true)
+  }
+  say(2)
+  expect([ask(), ask()]).toEqual([1, 0])
+  passUntil(() => absent.engine.pending().length === 0)
+  say(3 * LONG_PLAN_EVENTS)
+  expect([ask(), ask()]).toEqual([1, 0])
+  passUntil(() => !absent.asking.has(near))
+  meetings.meet(absent, Infinity, 'link')
+  passUntil(() => absent.catchUp.progress !== undefined && !absent.asking.has(near))
+  expect(absent.engine.missing().ranges).not.toHaveLength(0)
+  expect(ask()).toBe(0)
 })
 
 test('engines that share what they think alike think as engines that do not', () => {
