@@ -14,12 +14,11 @@ import type {
 } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
 import type { OperatorCommands } from '../api/operator.ts'
-import { decodeBatch, encodeBatch } from '../core/batch.ts'
+import { encodeBatch } from '../core/batch.ts'
 import { fromHex } from '../core/bytes.ts'
 import type { Moment } from '../core/engine.ts'
 import { chainOf, deviceTag, encodeEvent, commitTo, KIND, type Event } from '../core/event.ts'
 import { hlcAt } from '../core/hlc.ts'
-import { askingFor, type Question } from '../core/gaps.ts'
 import type { Entry } from '../core/history.ts'
 import { encodeCreate, isEntrance } from '../core/control/bodies.ts'
 import { Relay } from '../core/relay.ts'
@@ -28,7 +27,7 @@ import { type Crypto, type KeyPair } from '../crypto/crypto.ts'
 import { identityOf, type UserIdentity } from '../crypto/identity.ts'
 import { newEntropy } from '../crypto/phrase.ts'
 import { inlineVerifier, type Verifier } from '../crypto/verifier.ts'
-import type { Network, PeerKey, Verdict } from '../network/network.ts'
+import type { Network, PeerKey } from '../network/network.ts'
 import { groupKey, groupRanges, groupsRange } from '../storage/keys.ts'
 import type { Storage } from '../storage/storage.ts'
 import { administration } from './administration.ts'
@@ -41,6 +40,7 @@ import { Counters } from './counters.ts'
 import { Demands } from './demands.ts'
 import { readDraft, saveDraft } from './drafts.ts'
 import { enter } from './entering.ts'
+import { Gossiping } from './gossiping.ts'
 import { Group } from './group.ts'
 import { GroupLog, type Delivered } from './group-log.ts'
 import { Links } from './links.ts'
@@ -103,6 +103,7 @@ export class Messenger {
   readonly #links: Links
   readonly #admitting: Admitting
   readonly #syncing: Syncing
+  readonly #gossiping: Gossiping
   readonly #counters = new Counters()
   readonly #clock: ReferenceClock
   /** Of the own profile. */
@@ -163,9 +164,15 @@ export class Messenger {
       },
       onProgress: (group, progress) => this.#groups.get(group)?.group.noteProgress(progress),
       onWindow: (group, events, peer) => this.#groups.get(group)?.group.noteWindow(events, peer),
-      onUnheard: (group, events) => this.#handOn(this.#groups.get(group), events),
+      onUnheard: (group, events) => this.#gossiping.handOn(this.#groups.get(group), events),
       onForkSuspected: () => this.#counters.forksSuspected++,
       onFault: (peer, reason) => this.#counters.refuse(reason, peer),
+    })
+    const admitted = (group: GroupId) => this.#shuffled(this.#links.admitted(group))
+    const onFailure = (error: unknown) => this.#failed(error)
+    this.#gossiping = new Gossiping({
+      ...{ groups: this.#groups, crypto, syncing: this.#syncing, counters: this.#counters },
+      ...{ admitted, now: () => this.#now(), onFailure },
     })
     this.#demands = new Demands({ groups: this.#groups, isRetired: () => this.#isRetired, time: this.#time })
     this.#acting = {
@@ -182,11 +189,11 @@ export class Messenger {
       syncing: this.#syncing,
       time: this.#time,
       mayWrite: () => !this.#isRetired,
-      admitted: (group) => this.#shuffled(this.#links.admitted(group)),
+      admitted,
       onReadable: (open) => {
         this.#updates.timelineChanged(open)
       },
-      onFailure: (error) => this.#failed(error),
+      onFailure,
     })
     this.commands = checked(this.#makeCommands())
     this.operator = checked(
@@ -212,7 +219,7 @@ export class Messenger {
     await network.start({
       onPeer: (peer, connected) => messenger.#onPeer(peer, connected),
       onTopicPeer: (topic, peer, joined) => messenger.#onTopicPeer(topic, peer, joined),
-      onGossip: (topic, from, data) => messenger.#onGossip(topic, from, data),
+      onGossip: (topic, from, data) => messenger.#gossiping.take(topic, from, data),
       onStream: (stream) => void messenger.#syncing.answer(stream),
       onDiscovered: (addresses) => messenger.#links.learn(addresses),
       onRefused: (peer, reason) => messenger.#counters.refuse(reason, peer),
@@ -504,7 +511,7 @@ export class Messenger {
       onPendingChanged: () => this.#updates.changed(this.#groups.get(id)),
       onRefused: (reason, from) => this.#counters.refuse(reason, from),
       onDuplicate: () => this.#counters.duplicates++,
-      onAsk: (question) => this.#ask(id, question),
+      onAsk: (question) => this.#gossiping.ask(id, question),
     })
     const presence = {
       connectionOf: (peer: PeerKey) => this.#links.connectionOf(id, peer),
@@ -652,46 +659,8 @@ export class Messenger {
   /** Between a link coming up and the subscription being known, gossip passes this peer by: pull once. */
   #onTopicPeer(topic: string, peer: PeerKey, joined: boolean): void {
     if (!joined) return
-    const open = this.#groupOfTopic(topic)
+    const open = this.#gossiping.groupOf(topic)
     if (open) this.#syncing.start(open.log.group, peer)
-  }
-
-  #groupOfTopic(topic: string): OpenGroup | undefined {
-    for (const open of this.#groups.values()) if (open.keyring.topics.includes(topic)) return open
-    return undefined
-  }
-
-  async #onGossip(topic: string, from: PeerKey, data: Uint8Array): Promise<Verdict> {
-    const open = this.#groupOfTopic(topic)
-    if (!open) return 'ignore'
-    const events = decodeBatch(data, open.log.group, this.#parts.crypto.sha256)
-    if (!events) {
-      this.#counters.refuse('malformed', from)
-      return 'reject'
-    }
-    if (open.log.arrivals.isFull) {
-      this.#counters.refuse('busy', from)
-      return 'ignore'
-    }
-    try {
-      const { verdict, news, written } = await open.log.receive(events, from, () => this.#now())
-      written.catch(reportStoreFailure)
-      return verdict === 'accept' && !this.#relays(open, news) ? 'ignore' : verdict
-    } catch (error) {
-      if (!this.#closing) reportStoreFailure(error)
-      return 'ignore'
-    }
-  }
-
-  #relays({ relay }: OpenGroup, events: readonly Event[]): boolean {
-    const authors = events.map(({ tag }) => tag)
-    return relay.allows(authors, this.#now().atMs)
-  }
-
-  /** Tells the others what came by another way than gossip, and perhaps only here. */
-  #handOn(open: OpenGroup | undefined, events: readonly Event[]): void {
-    if (!open || this.#closing) return
-    for (const event of events) if (this.#relays(open, [event])) open.outbox.push(event)
   }
 
   async #synchronised(id: GroupId, peer: PeerKey): Promise<void> {
@@ -773,16 +742,6 @@ export class Messenger {
     }
   }
 
-  #ask(id: GroupId, question: Question): void {
-    const open = this.#groups.get(id)
-    if (!open) return
-    const missing = open.log.engine.missing()
-    const { peers, forAll } = askingFor(question, missing, this.#shuffled(this.#links.admitted(id)))
-    for (const peer of peers)
-      if (forAll) this.#syncing.start(id, peer)
-      else void this.#syncing.ask(id, peer, missing)
-  }
-
   #syncWithAnyone(): void {
     for (const [id, open] of this.#groups) {
       this.#secrecy.keepUp(open)
@@ -805,7 +764,7 @@ export class Messenger {
     this.#links.dialDue(now.atMs)
     for (const open of this.#groups.values()) {
       if (open.log.engine.pending().length > 0) this.#updates.changed(open)
-      open.log.tick(now).then((due) => this.#handOn(open, due), reportStoreFailure)
+      open.log.tick(now).then((due) => this.#gossiping.handOn(open, due), reportStoreFailure)
     }
   }
 

@@ -34,6 +34,7 @@ export class Outbox<Event extends { bytes: Uint8Array }> {
   #lastSentMs = -Infinity
   #cancelTimer: (() => void) | undefined
   #sending = false
+  #isStopped = false
 
   constructor(parts: OutboxParts<Event>) {
     this.#parts = parts
@@ -41,13 +42,15 @@ export class Outbox<Event extends { bytes: Uint8Array }> {
   }
 
   push(event: Event): void {
-    if (this.#waitingSizeBytes + event.bytes.length > MAX_OUTBOX_SIZE_BYTES) return
+    if (this.#isStopped || this.#waitingSizeBytes + event.bytes.length > MAX_OUTBOX_SIZE_BYTES) return
     this.#waiting.push({ event, topics: this.#parts.topics(event) })
     this.#waitingSizeBytes += event.bytes.length
     this.#sendWhenDue()
   }
 
+  /** Nothing leaves any more. */
   stop(): void {
+    this.#isStopped = true
     this.#cancelTimer?.()
     this.#waiting = []
   }

@@ -99,6 +99,16 @@ describe('an outbox', () => {
     expect(sizes.reduce((a, b) => a + b)).toBe(1 + fitting)
   })
 
+  test('sends nothing more when it was stopped', async () => {
+    const { outbox, sent, write, pass } = makeOutbox()
+    outbox.push(write('at once'))
+    outbox.push(write('in a moment'))
+    outbox.stop()
+    outbox.push(write('too late'))
+    await pass(100)
+    expect(sent.map(({ events }) => events.length)).toEqual([1])
+  })
+
   test('goes on after the network failed', async () => {
     const { outbox, sent, write, pass } = makeOutbox({ publish: () => Promise.reject(new Error('no link')) })
     outbox.push(write('lost'))
