@@ -143,7 +143,7 @@ export function administration(parts: AdministrationParts): AdministrationComman
           ...{ id, maxUses, uses },
           role: roleName(role),
           expiresAtMs: expiresMs,
-          by: open.group.nameOfPerson(author),
+          by: open.group.people.nameOfPerson(author),
           link: linkOf(open, id),
         }))
       return { invites }

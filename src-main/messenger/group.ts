@@ -4,36 +4,29 @@
  */
 import type {
   EventId,
-  Commands,
-  Device,
   DeviceTag,
   Explanation,
-  FormerMember,
   GroupSummary,
-  JoinProblem,
   Locked,
   Message,
   Notice,
   Page,
   PendingSummary,
-  Person,
   Progress,
   Quote,
   Reaction,
   Report,
   TimelineKey,
 } from '../api/contract.ts'
-import { CONNECTION_STATES } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
-import { toHex } from '../core/bytes.ts'
-import { ROLE, type UserTag } from '../core/control/operation.ts'
-import { KIND, kindAndAuthor, type Event } from '../core/event.ts'
+import { ROLE } from '../core/control/operation.ts'
+import { KIND, type Event } from '../core/event.ts'
 import { hlcTimeMs } from '../core/hlc.ts'
 import type { Entry } from '../core/history.ts'
 import { PREVIEW_AFTER_MS } from '../core/limits.ts'
 import { isShown, timelineKey } from '../core/timeline.ts'
 import type { Crypto } from '../crypto/crypto.ts'
-import { decodeN, eventRange, reactionRange, timelineIndexKey, timelineRange } from '../storage/keys.ts'
+import { decodeN, reactionRange, timelineIndexKey, timelineRange } from '../storage/keys.ts'
 import type { Storage } from '../storage/storage.ts'
 import { decodeMessage, decodeReaction, decodeReport, type Content, type MessageContent } from './content.ts'
 import { explain } from './explanation.ts'
@@ -41,8 +34,10 @@ import type { Delivered, GroupLog } from './group-log.ts'
 import { NewestWindow } from './newest-window.ts'
 import { Conflicts } from './conflicts.ts'
 import { noticeOf, roleName } from './notices.ts'
+import { People, type Presence } from './people.ts'
 import { decodePlaced, type ListedPerson, type Placed } from './records.ts'
 import type { Self } from './self.ts'
+import { Unread } from './unread.ts'
 
 const QUOTE_LENGTH = 200
 const MAX_REACTION_PEOPLE = 20
@@ -53,24 +48,10 @@ const MAX_PAGE_SIZE_BYTES = 1024 * 1024
 const MAX_PREVIEWS = 50
 const MAX_GAPS = 20
 const MAX_REPORTS = 200
-/** Some 300 bytes each as JSON: far from what one frame to a window holds. */
-const PEOPLE_PER_PAGE = 500
-/** Unread messages counted. */
-const MAX_UNREAD = 1_000
 /** Messages kept in mind that were reacted to before they came. */
 const MAX_REACTED_EARLY = 1_000
-/** Events that are looked at for unread ones when a group opens, the latest first. */
-const MAX_EVENTS_COUNTED = 4_000
 /** Messages above and below one that is explained. */
 const NEIGHBOURS = 10
-
-/** What the links of a group look like right now; the messenger knows. */
-export interface Presence {
-  connectionOf(peerKey: string): Person['connection']
-  overall(): Person['connection']
-  /** What keeps this device from joining. */
-  joinProblem(): JoinProblem | undefined
-}
 
 /** Where to read the timeline: back from before (or the end), or on from a key; before is exclusive, from inclusive. */
 interface Place {
@@ -105,16 +86,14 @@ export class Group {
   readonly #storage: Storage
   readonly #device: DeviceTag
   readonly #self: Self
-  readonly #presence: Presence
   readonly #window: NewestWindow
+  readonly people: People
+  readonly unread: Unread
   readonly conflicts: Conflicts
   #catchingUp: Progress | undefined
   #last: { key: TimelineKey; row: NonNullable<GroupSummary['last']> } | undefined
-  /** The n of unread messages, ascending but for what was hidden; the latest, when there are too many. */
-  #unread = new Set<number>()
   /** Messages that were reacted to before they came: no honest app does that, unless their author forked. */
   readonly #reactedEarly = new Set<EventId>()
-  #readN: number
   /** A member says that this person was removed, and what led to it cannot be had. */
   #isRefused = false
 
@@ -127,9 +106,12 @@ export class Group {
     this.#storage = storage
     this.#device = device
     this.#self = self
-    this.#readN = readN
-    this.#presence = presence
-    this.conflicts = new Conflicts({ engine: log.engine, nameOfPerson: (user) => this.nameOfPerson(user) })
+    this.people = new People({ log, device, self, presence })
+    this.unread = new Unread({ log, storage, device, self, readN })
+    this.conflicts = new Conflicts({
+      engine: log.engine,
+      nameOfPerson: (user) => this.people.nameOfPerson(user),
+    })
     this.#window = new NewestWindow({ group: log.group, sha256, verify, roster, history })
   }
 
@@ -137,7 +119,7 @@ export class Group {
   async open(): Promise<this> {
     try {
       await this.#readLast()
-      await this.countUnread()
+      await this.unread.recount()
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'STORE_CORRUPT') throw error
     }
@@ -186,16 +168,12 @@ export class Group {
     return !this.#window.isEmpty
   }
 
-  get readN(): number {
-    return this.#readN
-  }
-
   /** atMs: Moment.atMs. */
   summary(atMs: number): GroupSummary {
     const { settings, opening, engine } = this.log
     const { me, isReady: joined } = this
     const role = me?.role === undefined ? undefined : roleName(me.role)
-    const { people, online } = this.#count()
+    const { people, online } = this.people.count()
     return {
       id: this.log.group,
       name: settings.name || this.#parts.nameHint,
@@ -203,18 +181,18 @@ export class Group {
       picture: settings.picture?.id,
       history: settings.history,
       disappearAfterMs: settings.disappearAfterMs,
-      conflicts: this.log.particulars.conflicts((tag) => this.#nameOf(tag)),
+      conflicts: this.log.particulars.conflicts((tag) => this.people.nameOf(tag)),
       joined,
       role,
       out: this.out,
-      joinProblem: joined ? undefined : this.#presence.joinProblem(),
+      joinProblem: joined ? undefined : this.#parts.presence.joinProblem(),
       maySucceed: joined && role !== 'owner' && engine.roster.successors.has(this.#self.user),
       people,
       online,
       hidden: (me?.role ?? 0) >= ROLE.admin ? this.hiddenMessages().length : 0,
-      connection: this.#presence.overall(),
-      unread: this.#unread.size,
-      readN: this.#readN,
+      connection: this.#parts.presence.overall(),
+      unread: this.unread.count,
+      readN: this.unread.readN,
       last: this.#lastRow(),
       pending: this.#pending(atMs),
       catchingUp: this.#catchingUp,
@@ -226,7 +204,7 @@ export class Group {
   noteDelivered(delivered: Delivered[]): number[] {
     const reactedTo = new Set<EventId>()
     for (const { event, n, own } of delivered) {
-      if (event.kind === KIND.message && !own && n > this.#readN && this.#isToRead(event)) this.#noteUnread(n)
+      if (event.kind === KIND.message && !own) this.unread.note(event, n)
       if (this.#reactedEarly.delete(event.id)) reactedTo.add(event.id)
       const reaction = event.kind === KIND.reaction ? decodeReaction(this.log.contentOf(event)) : undefined
       if (reaction) reactedTo.add(reaction.target)
@@ -240,7 +218,7 @@ export class Group {
 
   /** Takes note of what is visible no longer; returns the n of messages whose reactions changed. */
   async noteHidden(entries: readonly Entry[]): Promise<number[]> {
-    for (const entry of entries) this.#unread.delete(this.log.engine.history.nOf(entry))
+    for (const entry of entries) this.unread.forget(this.log.engine.history.nOf(entry))
     await this.#readLast()
     const reactions = entries.filter(({ kind }) => kind === KIND.reaction)
     return this.#reactedTo(reactions)
@@ -250,7 +228,7 @@ export class Group {
   async noteUnlocked(entries: readonly Entry[]): Promise<number[]> {
     await this.#readLast()
     // What the group wants of newcomers may be known only now.
-    await this.countUnread()
+    await this.unread.recount()
     return this.#reactedTo(entries.filter(({ kind }) => kind === KIND.reaction))
   }
 
@@ -284,11 +262,6 @@ export class Group {
       this.#parts.onTimelineChanged()
     }
     this.#parts.onSummaryChanged()
-  }
-
-  markRead(n: number): void {
-    this.#readN = Math.max(this.#readN, Math.min(n, this.log.length))
-    for (const unread of this.#unread) if (unread <= this.#readN) this.#unread.delete(unread)
   }
 
   async page(options: {
@@ -373,8 +346,8 @@ export class Group {
       key: timelineKey(event),
       kind: event.kind === KIND.message ? 'message' : 'notice',
       device: event.tag,
-      picture: said?.author === undefined ? this.#pictureOf(event.tag) : undefined,
-      via: said?.author === undefined ? undefined : this.#nameOf(event.tag),
+      picture: said?.author === undefined ? this.people.pictureOf(event.tag) : undefined,
+      via: said?.author === undefined ? undefined : this.people.nameOf(event.tag),
       text: said?.text ?? '',
       reactions: [],
     }
@@ -392,7 +365,7 @@ export class Group {
     const said = decodeMessage(content)
     return shortened({
       author: this.#authorOf(event),
-      user: this.#userOf(event.tag),
+      user: this.people.userOf(event.tag),
       own: event.tag === this.#device && said?.author === undefined,
       text: said?.text ?? '',
       locked: lockedIn(content, said),
@@ -489,7 +462,7 @@ export class Group {
       id: event.id,
       key: timelineKey(event),
       author: this.#authorOf(event),
-      user: this.#userOf(event.tag),
+      user: this.people.userOf(event.tag),
       text: (said?.text ?? '').slice(0, QUOTE_LENGTH),
       locked: lockedIn(content, said),
     }
@@ -515,7 +488,7 @@ export class Group {
       emoji,
       count: tags.length,
       mine: tags.includes(this.#device),
-      people: tags.slice(0, MAX_REACTION_PEOPLE).map((tag) => this.#nameOf(tag)),
+      people: tags.slice(0, MAX_REACTION_PEOPLE).map((tag) => this.people.nameOf(tag)),
     }))
   }
 
@@ -537,74 +510,13 @@ export class Group {
           locked: lockedIn(content, said),
           sentAtMs: hlcTimeMs(event.hlc),
           waitingFor: missingOf(on),
-          waitingOn: this.#nameOf(on),
+          waitingOn: this.people.nameOf(on),
         }
       })
     const missing = gaps
       .slice(0, MAX_GAPS)
-      .map(({ tag, count }) => ({ device: tag, name: this.#nameOf(tag), count }))
+      .map(({ tag, count }) => ({ device: tag, name: this.people.nameOf(tag), count }))
     return { count: pending.length, missing, preview }
-  }
-
-  /** Members by user, a page of them; with the first page those who were members. */
-  people(after = ''): Awaited<ReturnType<Commands['getPeople']>> {
-    const { people } = this.log
-    const members = [...people.values()].filter(({ user, role }) => role !== undefined && user > after)
-    members.sort((a, b) => (a.user < b.user ? -1 : 1))
-    const page = members.slice(0, PEOPLE_PER_PAGE)
-    const devices = this.#devicesOf(new Set(page.map(({ user }) => user)))
-    const former = [...people.values()].flatMap(({ user, out }): FormerMember[] =>
-      after === '' && out ? [{ user, name: this.nameOfPerson(user), reason: out }] : [],
-    )
-    former.sort((a, b) => (a.user < b.user ? -1 : 1))
-    return {
-      people: page.map((person) => this.#describePerson(person, devices.get(person.user) ?? [])),
-      former: former.slice(0, PEOPLE_PER_PAGE),
-      next: members.length > page.length ? page.at(-1)!.user : undefined,
-    }
-  }
-
-  #devicesOf(users: ReadonlySet<UserTag>): Map<UserTag, Device[]> {
-    const devices = new Map<UserTag, Device[]>()
-    for (const { tag, publicKey, user, forked, removed } of this.log.devices.values()) {
-      if (!users.has(user)) continue
-      const isSelf = tag === this.#device
-      const connection = isSelf ? 'synchronised' : this.#presence.connectionOf(toHex(publicKey))
-      const device = { device: tag, isSelf, online: isOnline(connection), connection, forked, removed }
-      devices.set(user, [...(devices.get(user) ?? []), device])
-    }
-    return devices
-  }
-
-  #describePerson({ user, role, picture }: ListedPerson, devices: Device[]): Person {
-    const rank = ({ connection }: Device) => CONNECTION_STATES.indexOf(connection)
-    const [best] = [...devices].sort((a, b) => rank(b) - rank(a))
-    return {
-      ...{ user, devices },
-      name: this.nameOfPerson(user),
-      picture: picture?.id,
-      role: roleName(role ?? ROLE.reader),
-      isSelf: user === this.#self.user,
-      online: devices.some(({ online }) => online),
-      connection: best?.connection ?? 'offline',
-      forked: devices.some(({ forked }) => forked),
-      isVerified: this.#self.has('verified', user),
-      isBlocked: this.#self.has('blocked', user),
-      isMuted: this.#self.has('muted', user),
-      isSuccessor: this.log.engine.roster.successors.has(user),
-    }
-  }
-
-  /** Members, and those who have a device that is linked to this one. */
-  #count(): { people: number; online: number } {
-    const { devices, people } = this.log
-    const online = new Set<UserTag>()
-    for (const { tag, publicKey, user, active } of devices.values())
-      if (active && (tag === this.#device || isOnline(this.#presence.connectionOf(toHex(publicKey)))))
-        online.add(user)
-    let count = 0
-    for (const { role } of people.values()) if (role !== undefined) count++
-    return { people: count, online: online.size }
   }
 
   /** What members reported, the latest first. */
@@ -620,7 +532,7 @@ export class Group {
       const message = await this.#quoteOf(await this.log.read(target))
       reports.push({
         message,
-        by: this.#nameOf(event.tag),
+        by: this.people.nameOf(event.tag),
         reason: report.reason,
         atMs: hlcTimeMs(event.hlc),
       })
@@ -633,24 +545,12 @@ export class Group {
     return this.log.engine.history.forks.cutOff.filter(({ kind }) => kind === KIND.message)
   }
 
-  /** Whether a message counts as unread: not what is from before this person came, or has disappeared. */
-  #isToRead(event: Event): boolean {
-    const { locked } = this.log.contentOf(event)
-    return locked !== 'before-joining' && locked !== 'expired' && this.#counts(event.tag)
-  }
-
-  /** Whether messages of a device count as unread. */
-  #counts(tag: DeviceTag): boolean {
-    const user = this.log.devices.get(tag)?.user
-    return user === undefined || !(this.#self.has('muted', user) || this.#self.has('blocked', user))
-  }
-
   #noticeOf(event: Event): Notice | undefined {
     const { roster, history } = this.log.engine
     const isHere = () => history.get(event.id) !== undefined
     return noticeOf(event, this.log.contentOf(event), {
-      nameOfPerson: (user) => this.nameOfPerson(user),
-      author: this.log.devices.get(event.tag)?.user,
+      nameOfPerson: (user) => this.people.nameOfPerson(user),
+      author: this.people.userOf(event.tag),
       isEffective: (id) => !roster.resolver.has(id) || roster.resolver.isEffective(id),
       mayChangeSettings: () => !isHere() || (roster.roleIn(history.get(event.id)!) ?? -1) >= ROLE.admin,
       conflictOf: (id) => (this.log.opening ? undefined : this.conflicts.of(id)),
@@ -658,66 +558,8 @@ export class Group {
   }
 
   #authorOf(event: Event): string {
-    return decodeMessage(this.log.contentOf(event))?.author ?? this.#nameOf(event.tag)
+    return decodeMessage(this.log.contentOf(event))?.author ?? this.people.nameOf(event.tag)
   }
-
-  #nameOf(tag: string): string {
-    const user = this.log.devices.get(tag)?.user
-    return user === undefined ? tag.slice(0, 8) : this.nameOfPerson(user)
-  }
-
-  #userOf(tag: DeviceTag): UserTag | undefined {
-    return this.log.devices.get(tag)?.user
-  }
-
-  #pictureOf(tag: DeviceTag): string | undefined {
-    const user = this.#userOf(tag)
-    return user === undefined ? undefined : this.log.people.get(user)?.picture?.id
-  }
-
-  /** A message is shown even when its author's profile has not arrived. */
-  nameOfPerson(user: UserTag): string {
-    return this.log.people.get(user)?.name ?? user.slice(0, 8)
-  }
-
-  /** What was delivered since the user last looked. */
-  async countUnread(): Promise<void> {
-    const { group } = this.log
-    const range = { ...eventRange(group, this.#readN), reverse: true, limit: MAX_EVENTS_COUNTED }
-    this.#unread.clear()
-    const latestFirst: number[] = []
-    for await (const [key, bytes] of this.#storage.range(range)) {
-      if (latestFirst.length === MAX_UNREAD) break
-      const { kind, tag } = kindAndAuthor(bytes)
-      const n = decodeN(key)
-      if (kind !== KIND.message || tag === this.#device || !this.#counts(tag)) continue
-      if ((await this.#isVisible(n, tag)) && (await this.#canBeRead(n))) latestFirst.push(n)
-    }
-    this.#unread = new Set([...latestFirst.reverse(), ...this.#unread])
-  }
-
-  /** Of a device that forked, or belongs to the group no longer, the timeline tells. */
-  async #isVisible(n: number, tag: string): Promise<boolean> {
-    const device = this.log.devices.get(tag)
-    if (device?.active && !device.forked) return true
-    const key = timelineIndexKey(this.log.group, timelineKey(await this.log.read(n)))
-    const value = await this.#storage.get(key)
-    return value !== undefined && decodePlaced(value).n === n
-  }
-
-  async #canBeRead(n: number): Promise<boolean> {
-    const { history, disappearAfterMs } = this.log.settings
-    return (history === 'all' && disappearAfterMs === 0) || this.#isToRead(await this.log.read(n))
-  }
-
-  #noteUnread(n: number): void {
-    this.#unread.add(n)
-    if (this.#unread.size > MAX_UNREAD) this.#unread.delete(this.#unread.values().next().value!)
-  }
-}
-
-function isOnline(connection: Person['connection']): boolean {
-  return connection === 'admitted' || connection === 'synchronised'
 }
 
 /** A key is followed by its own extension: nothing else lies between. */

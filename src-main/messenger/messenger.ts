@@ -2,16 +2,7 @@
  * The application: opens the parts, feeds events to the groups' engines, carries out what follows, and implements the
  * contract that windows talk to.
  */
-import { isDeepStrictEqual } from 'node:util'
-import type {
-  AppState,
-  Commands,
-  GroupId,
-  GroupSummary,
-  Identity,
-  SettingConflict,
-  UpdateName,
-} from '../api/contract.ts'
+import type { AppState, Commands, GroupId, GroupSummary, UpdateName } from '../api/contract.ts'
 import { AppError } from '../api/errors.ts'
 import type { OperatorCommands } from '../api/operator.ts'
 import { encodeBatch } from '../core/batch.ts'
@@ -35,7 +26,7 @@ import { Bodies } from './bodies.ts'
 import { Admission, type Refusal } from './admission.ts'
 import { admitting, type Admitting } from './admitting.ts'
 import { checked } from './arguments.ts'
-import { encodeMessage, encodeProfile, encodeReaction, encodeSettings } from './content.ts'
+import { encodeMessage, encodeReaction, encodeSettings } from './content.ts'
 import { Counters } from './counters.ts'
 import { Demands } from './demands.ts'
 import { readDraft, saveDraft } from './drafts.ts'
@@ -43,6 +34,7 @@ import { enter } from './entering.ts'
 import { Gossiping } from './gossiping.ts'
 import { Group } from './group.ts'
 import { GroupLog, type Delivered } from './group-log.ts'
+import { Introducing } from './introducing.ts'
 import { Links } from './links.ts'
 import { Keyring } from './keyring.ts'
 import { decodeInvite, decodeMembership, encodeMembership, type Membership } from './membership.ts'
@@ -53,7 +45,6 @@ import { isRetired, openStoreOf, retire } from './own-device.ts'
 import { ReferenceClock } from './reference-clock.ts'
 import { NOT_KEPT, personal, type KeyProtection } from './personal.ts'
 import { Secrecy } from './secrecy.ts'
-import { mergeConflicts } from './particulars.ts'
 import { pictureBytes, Self } from './self.ts'
 import { Syncing } from './syncing.ts'
 import { systemTime, type Time } from './time.ts'
@@ -99,6 +90,7 @@ export class Messenger {
   readonly #demands: Demands
   readonly #acting: Acting
   readonly #secrecy: Secrecy
+  readonly #introducing: Introducing
   readonly #groups = new Map<GroupId, OpenGroup>()
   readonly #links: Links
   readonly #admitting: Admitting
@@ -106,8 +98,6 @@ export class Messenger {
   readonly #gossiping: Gossiping
   readonly #counters = new Counters()
   readonly #clock: ReferenceClock
-  /** Of the own profile. */
-  #toldConflicts: SettingConflict[] = []
   readonly #updates: Updates
   /** This device's key is not to be used for writing again. */
   #isRetired = false
@@ -193,6 +183,12 @@ export class Messenger {
       onReadable: (open) => {
         this.#updates.timelineChanged(open)
       },
+      onFailure,
+    })
+    this.#introducing = new Introducing({
+      ...{ groups: this.#groups, person, append: this.#acting.append, opened: this.#demands.opened },
+      mayWrite: () => !this.#isRetired,
+      tell: (name, argument) => this.#updates.tell(name, argument),
       onFailure,
     })
     this.commands = checked(this.#makeCommands())
@@ -282,8 +278,8 @@ export class Messenger {
         person: this.#person,
         groups: this.#groups,
         protection: this.#protection,
-        identity: () => this.#identity,
-        announce: (change) => this.#announceSelf(change),
+        identity: () => this.#introducing.identity,
+        announce: (change) => this.#introducing.announce(change),
         tell: (name, argument) => this.#updates.tell(name, argument),
         peopleChanged: (open) => this.#updates.peopleChanged(open),
       }),
@@ -306,7 +302,7 @@ export class Messenger {
           throw new AppError('STILL_MEMBER', 'Leave the group first; then it can be deleted here.')
         await this.#delete(group)
       },
-      getPeople: async ({ group, after }) => this.#demands.group(group).group.people(after),
+      getPeople: async ({ group, after }) => this.#demands.group(group).group.people.page(after),
       getTimeline: ({ group, ...page }) => this.#demands.group(group).group.page(page),
       explain: async ({ group, message }) => (await this.#demands.opened(group)).group.explain(message),
       post: async ({ group, text, replyTo }) => {
@@ -323,8 +319,8 @@ export class Messenger {
       getDraft: ({ group }) => readDraft(this.#parts.storage, this.#demands.group(group).log.group),
       markRead: async ({ group, n }) => {
         const open = this.#demands.group(group)
-        open.group.markRead(n)
-        open.membership.readN = open.group.readN
+        open.group.unread.markRead(n)
+        open.membership.readN = open.group.unread.readN
         this.#updates.changed(open)
         await this.#demands.opened(open.log.group)
         await this.#saveMembership(open.membership)
@@ -337,7 +333,7 @@ export class Messenger {
       link: this.#updates.takeLink(),
       device: this.#self,
       name: this.#person.name,
-      identity: this.#identity,
+      identity: this.#introducing.identity,
       blocked: this.#person.marked('blocked'),
       groups: [...this.#groups.values()].map((open) => this.#summary(open)),
       addresses: this.#parts.network.addresses(),
@@ -346,26 +342,6 @@ export class Messenger {
       protection: this.#protection.kind,
       hasKeychain: this.#protection.hasKeychain,
     }
-  }
-
-  get #identity(): Identity {
-    return { ...this.#person.identity, conflicts: this.#ownConflicts() }
-  }
-
-  /** Over all groups in which they can be settled; what several groups hold is told once. */
-  #ownConflicts(): SettingConflict[] {
-    const found = [...this.#groups.values()]
-      .filter(({ group, log }) => group.joined && !log.opening)
-      .flatMap(({ log }) => log.particulars.profileConflicts(this.#person.user, (tag) => tag))
-    return mergeConflicts(found)
-  }
-
-  /** Tells windows when a conflict of the own profile came or went. */
-  #noteOwnConflicts(): void {
-    const conflicts = this.#ownConflicts()
-    if (isDeepStrictEqual(conflicts, this.#toldConflicts)) return
-    this.#toldConflicts = conflicts
-    this.#updates.tell('identityChanged', this.#identity)
   }
 
   /** The first event of a group: its id is the group's id, and it makes this device's person the owner. */
@@ -396,7 +372,7 @@ export class Messenger {
     await written
     open.entrance = event.bytes
     await this.#append(open, KIND.settings, encodeSettings(content))
-    await this.#introduce(open)
+    await this.#introducing.introduce(open)
     return this.#summary(open)
   }
 
@@ -464,7 +440,7 @@ export class Messenger {
       await remove()
     }
     this.#updates.tell('groupDeleted', { group: id })
-    this.#noteOwnConflicts()
+    this.#introducing.noteConflicts()
   }
 
   #addresses(): string[] {
@@ -594,10 +570,10 @@ export class Messenger {
     const entrance = open.log.engine.history.chain(this.#self, 'c').findLast(({ kind }) => isEntrance(kind))
     if (entrance) open.entrance = (await open.log.read(entrance)).bytes
     // A renewed device finds its person in the group, and nobody who knows it there: it says at once that it is theirs.
-    if (await this.#enter(open)) this.#introduceSoon(open)
+    if (await this.#enter(open)) this.#introducing.introduceSoon(open)
     for (const topic of open.keyring.topics) network.join(topic)
     this.#secrecy.rotateWhenDue(open)
-    this.#noteOwnConflicts()
+    this.#introducing.noteConflicts()
     this.#updates.changed(open)
   }
 
@@ -669,7 +645,7 @@ export class Messenger {
     this.#links.setAdmitted(id, peer, 'synchronised')
     if (open.entrance) open.entranceKnownBy.add(peer)
     await this.#enter(open, peer)
-    if (open.group.joined) this.#introduceSoon(open)
+    if (open.group.joined) this.#introducing.introduceSoon(open)
     void this.#secrecy.ask(open, peer)
   }
 
@@ -684,37 +660,6 @@ export class Messenger {
     return true
   }
 
-  /** Once there is a key to do it with. */
-  #introduceSoon(open: OpenGroup): void {
-    if (open.isIntroducing) return
-    open.isIntroducing = true
-    this.#introduce(open)
-      .catch((error: unknown) => {
-        // Without a key, or a place in the group, it is tried again at the next sync.
-        if (!(error instanceof AppError) || error.code.startsWith('STORE')) this.#failed(error)
-      })
-      .finally(() => (open.isIntroducing = false))
-  }
-
-  /** Tells a group what this person is called; or takes that over from another device of theirs. */
-  async #introduce(open: OpenGroup): Promise<void> {
-    const person = this.#person
-    const known = open.log.particulars.profile(person.user)
-    if (known.name !== undefined) return
-    const profile = { name: person.name || '?', picture: person.picture }
-    await this.#append(open, KIND.profile, encodeProfile(profile))
-  }
-
-  /** Tells every group. */
-  async #announceSelf(change: { name: string } | { picture: Uint8Array }): Promise<void> {
-    if (this.#isRetired) return
-    for (const open of this.#groups.values()) {
-      if (!open.group.joined) continue
-      await this.#demands.opened(open.log.group)
-      await this.#append(open, KIND.profile, encodeProfile(change))
-    }
-  }
-
   async #refused(open: OpenGroup, peer: PeerKey, refusal: Refusal, event: Uint8Array): Promise<void> {
     await this.#admitting.noteRefusal(open, peer, refusal, event)
     this.#updates.changed(open)
@@ -726,7 +671,7 @@ export class Messenger {
     if (!open || open.log.opening) return
     if (isRenamed) this.#updates.tell('timelineChanged', { group: id })
     this.#updates.peopleChanged(open)
-    this.#noteOwnConflicts()
+    this.#introducing.noteConflicts()
     this.#secrecy.wake(open)
     this.#secrecy.rotateWhenDue(open)
     void this.#secrecy.ask(open)

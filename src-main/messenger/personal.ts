@@ -66,7 +66,7 @@ export function personal(parts: PersonalParts): Personal {
     await person.mark(name, user, on)
     if (name === 'blocked') tell('blockedChanged', { users: person.marked('blocked') })
     for (const open of groups.values()) {
-      await open.group.countUnread()
+      await open.group.unread.recount()
       peopleChanged(open)
     }
   }
