@@ -10,9 +10,9 @@ type Answers = Record<string, (argument: never) => unknown>
 export class Child {
   readonly #process: ChildProcess
 
-  /** Runs the file again, as a child. */
+  /** Runs the file again, as a child with the same arguments. */
   constructor(file: string) {
-    this.#process = fork(file)
+    this.#process = fork(file, process.argv.slice(2))
   }
 
   async ask<T>(question: string, argument?: unknown): Promise<T> {
