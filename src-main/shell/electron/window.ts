@@ -80,9 +80,9 @@ export function openWindow(dataFolder: string, preload: string): BrowserWindow {
   }
   window.on('close', keepBounds)
   app.on('before-quit', keepBounds)
-  window.loadURL(`${WINDOW_ORIGIN}/index.html`).catch((error: unknown) => {
-    // Loading it again before it was there ends the first attempt: nothing to stop the app for.
-    console.error('The window was not loaded:', error)
+  window.loadURL(`${WINDOW_ORIGIN}/index.html`).catch((error: NodeJS.ErrnoException) => {
+    // Loading it again before it was there ends the first attempt, and fails nothing.
+    if (error.code !== 'ERR_ABORTED') console.error('The window was not loaded:', error)
   })
   return window
 }
