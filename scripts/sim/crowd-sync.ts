@@ -33,7 +33,7 @@ export interface SessionParts {
 }
 
 /** A question that was not answered by then is lost. */
-const MAX_ANSWER_MS = 10_000
+export const MAX_ANSWER_MS = 10_000
 
 /** One question and its answer; what is sent to somebody who is switched off or elsewhere is lost. */
 export function askForMissing(
@@ -48,12 +48,15 @@ export function askForMissing(
       if (asker.life === lives[0] && asked.life === lives[1] && parts.isLinked(asker, asked)) task()
     })
   asker.asking.add(asked)
-  parts.agenda.after(MAX_ANSWER_MS, () => asker.asking.delete(asked))
+  const stopWaiting = parts.agenda.after(MAX_ANSWER_MS, () => {
+    if (asker.life === lives[0]) asker.asking.delete(asked)
+  })
   arrive(() => {
     parts.catchUp(asked)
     const events = eventsOf(missing, asked.engine.history).map(parts.bytesOf)
     const frame = asked.twist({ type: 'events', events })
     arrive(() => {
+      stopWaiting()
       asker.asking.delete(asked)
       parts.take(asker, frame.events, asked)
     })

@@ -9,6 +9,7 @@ import type { Frame } from '../../src-main/core/sync.ts'
 import { checkTraces, readTrace } from '../../scripts/demo/check-trace.ts'
 import { Crowd, type CrowdOptions } from '../../scripts/sim/crowd.ts'
 import type { CrowdPeer } from '../../scripts/sim/crowd-peer.ts'
+import { MAX_ANSWER_MS } from '../../scripts/sim/crowd-sync.ts'
 import { makeFastCrypto } from '../../scripts/sim/fast-crypto.ts'
 import { ALL_FAULTS, NO_FAULTS, type Fault } from '../../scripts/sim/faults.ts'
 import { Random } from '../../scripts/sim/random.ts'
@@ -92,10 +93,8 @@ test('nobody is asked again before it has answered, nor for what is on its way a
   const crowd = makeCrowd({ members: 30, faults: NO_FAULTS })
   const { agenda, peers, mesh, meetings } = crowd
   const absent = peers[7]!
-  const [near, author] = mesh.neighbours[absent.index]!.map((index) => peers[index]!) as [
-    CrowdPeer,
-    CrowdPeer,
-  ]
+  const neighbours = mesh.neighbours[absent.index]!.map((index) => peers[index]!)
+  const [near, author] = neighbours as [CrowdPeer, CrowdPeer]
   const say = (count: number) => {
     for (let i = 0; i < count; i++) {
       const { bytes } = crowd.append(author, KIND.message, Uint8Array.of(i))!
@@ -104,9 +103,9 @@ test('nobody is asked again before it has answered, nor for what is on its way a
     }
   }
   /** How many questions that makes. */
-  const ask = () => {
+  const ask = (source = near) => {
     const before = crowd.figures().questions
-    meetings.ask(absent, { width: 'source', sources: [near.name] })
+    meetings.ask(absent, { width: 'source', sources: [source.name] })
     return crowd.figures().questions - before
   }
   const passUntil = (isSo: () => boolean) => {
@@ -114,15 +113,26 @@ test('nobody is asked again before it has answered, nor for what is on its way a
     expect(isSo()).toBe(true)
   }
   say(2)
+  const firstMs = agenda.nowMs
   expect([ask(), ask()]).toEqual([1, 0])
   passUntil(() => absent.engine.pending().length === 0)
-  say(3 * LONG_PLAN_EVENTS)
+  // How long the first question may take says nothing about the second.
+  for (const ms of [MAX_ANSWER_MS - 1, MAX_ANSWER_MS]) agenda.after(firstMs + ms - agenda.nowMs, () => {})
+  passUntil(() => agenda.nowMs >= firstMs + MAX_ANSWER_MS - 1)
+  say(2)
+  expect(ask()).toBe(1)
+  passUntil(() => agenda.nowMs >= firstMs + MAX_ANSWER_MS)
+  expect(ask()).toBe(0)
+  passUntil(() => absent.engine.pending().length === 0)
+  // More than the questions that are asked before the session begins can bring.
+  say(8 * LONG_PLAN_EVENTS)
   expect([ask(), ask()]).toEqual([1, 0])
   passUntil(() => !absent.asking.has(near))
   meetings.meet(absent, Infinity, 'link')
-  passUntil(() => absent.catchUp.progress !== undefined && !absent.asking.has(near))
+  passUntil(() => absent.catchUp.progress !== undefined)
   expect(absent.engine.missing().ranges).not.toHaveLength(0)
-  expect(ask()).toBe(0)
+  const idle = neighbours.find((peer) => !absent.asking.has(peer))
+  expect(ask(idle)).toBe(0)
 })
 
 test('engines that share what they think alike think as engines that do not', () => {
